@@ -1,0 +1,1 @@
+"""Starts and stops servers and Fencepost's own processes on one machine."""

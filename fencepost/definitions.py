@@ -1,0 +1,203 @@
+"""What an owner may write: the shape of a schedule, checked at the door so that nothing wrong reaches the loop.
+
+Texts are strings only, unknown fields are refused, and every problem is named by a JSON Pointer with what would be
+right. What passes here is stored as it is (`document`) and read by the senders without a second check.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    model_validator,
+)
+
+from fencepost.errors import Invalid, Problem
+from fencepost.fields import (
+    Email,
+    Instant,
+    OneLine,
+    Tag,
+    Variable,
+    from_text,
+    header_names,
+    identifiers,
+    not_empty,
+    wrong,
+)
+from fencepost.messages import Renderer
+from fencepost.recurrence import Rule, parse_rule
+from fencepost.sentences import problems
+
+MAX_RECIPIENTS = 10_000
+
+
+class Shape(BaseModel):
+    """Refuses unknown fields and values of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, populate_by_name=True)
+
+
+class AddressInput(Shape):
+    """A mailbox. A plain string such as `Ann <ann@example.com>` is taken too."""
+
+    email: Email
+    name: OneLine = ""
+
+
+class RecipientInput(AddressInput):
+    """A mailbox that gets a mail, with the values of its own for the templates."""
+
+    variables: Annotated[dict[str, Variable], Field(max_length=100), AfterValidator(identifiers)] = {}
+
+
+AnyAddress = Annotated[AddressInput, BeforeValidator(from_text, json_schema_input_type=AddressInput | str)]
+AnyRecipient = Annotated[RecipientInput, BeforeValidator(from_text, json_schema_input_type=RecipientInput | str)]
+
+
+class MessageInput(Shape):
+    """The mail. `subject`, `text` and `html` are Liquid templates over `name`, `email` and the recipient's variables."""
+
+    from_: AnyAddress = Field(alias="from")
+    to: list[AnyRecipient] = Field(min_length=1, max_length=MAX_RECIPIENTS)
+    cc: list[AnyAddress] = Field([], max_length=100)
+    bcc: list[AnyAddress] = Field([], max_length=100)
+    reply_to: AnyAddress | None = None
+    subject: Annotated[OneLine, AfterValidator(not_empty)]
+    text: str | None = Field(None, max_length=500_000)
+    html: str | None = Field(None, max_length=500_000)
+    headers: Annotated[dict[str, OneLine], Field(max_length=50), AfterValidator(header_names)] = {}
+    tags: list[Tag] = Field([], max_length=3)
+    metadata: Annotated[dict[str, OneLine], Field(max_length=50), AfterValidator(identifiers)] = {}
+
+    @model_validator(mode="after")
+    def _has_a_body(self) -> "MessageInput":
+        if not (self.text or self.html):
+            raise wrong("a message needs `text`, `html` or both")
+        return self
+
+
+class CronInput(Shape):
+    """Five cron fields, or @daily and its kin, in a time zone."""
+
+    type: Literal["cron"]
+    expression: str
+    timezone: str = "UTC"
+
+
+class IntervalInput(Shape):
+    """Every so much elapsed time, such as 15m, 6h or 2d, counted from `starts_at`, else from the schedule's creation."""
+
+    type: Literal["interval"]
+    every: str
+
+
+class RRuleInput(Shape):
+    """An RFC 5545 recurrence rule, in a time zone."""
+
+    type: Literal["rrule"]
+    rule: str
+    timezone: str = "UTC"
+
+
+class OnceInput(Shape):
+    """One instant: local time in the zone, or with an offset of its own."""
+
+    type: Literal["once"]
+    at: str
+    timezone: str = "UTC"
+
+
+RecurrenceInput = Annotated[CronInput | IntervalInput | RRuleInput | OnceInput, Field(discriminator="type")]
+
+
+class MisfireInput(Shape):
+    """What becomes of an occurrence found late: `skip` it, run the `latest`, or `all`; none older than the window."""
+
+    policy: Literal["skip", "latest", "all"] = "latest"
+    window_seconds: StrictInt = Field(86_400, ge=0, le=31 * 86_400)
+
+
+class DstInput(Shape):
+    """A local time that a night has not (`gap`) or has twice (`repeat`)."""
+
+    gap: Literal["shift", "skip"] = "shift"
+    repeat: Literal["first", "second", "both"] = "first"
+
+
+class TimingInput(Shape):
+    """The fields that say when."""
+
+    recurrence: RecurrenceInput
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    max_occurrences: StrictInt | None = Field(None, ge=1, le=1_000_000)
+    dst: DstInput = DstInput()
+
+
+class ScheduleInput(TimingInput):
+    """A schedule as its owner writes it."""
+
+    name: Annotated[OneLine, Field(max_length=200), AfterValidator(not_empty)]
+    misfire: MisfireInput = MisfireInput()
+    on_unknown: Literal["hold", "resend", "resend_at_once"] = "hold"
+    together: StrictBool = False
+    message: MessageInput
+
+
+def parse(value: object) -> dict[str, Any]:
+    """Check a schedule's text and return the document to store. Raises Invalid with every problem that was found."""
+    try:
+        schedule = ScheduleInput.model_validate(value)
+    except ValidationError as error:
+        raise Invalid(*problems(error)) from None
+    found = [*_recipient_problems(schedule), *_template_problems(schedule)]
+    if found:
+        raise Invalid(*found)
+    return document(schedule)
+
+
+def document(schedule: ScheduleInput) -> dict[str, Any]:
+    """The definition as it is stored: plain data, instants as datetimes."""
+    return schedule.model_dump(by_alias=True)
+
+
+def rule_of(definition: Mapping[str, Any], anchor: datetime) -> Rule:
+    """The recurrence of a stored definition; `anchor` is the schedule's creation. Raises Invalid."""
+    return parse_rule(
+        definition["recurrence"],
+        starts_at=definition["starts_at"],
+        ends_at=definition["ends_at"],
+        dst=definition["dst"],
+        anchor=anchor,
+    )
+
+
+def _recipient_problems(schedule: ScheduleInput) -> list[Problem]:
+    message, found, seen = schedule.message, [], dict[str, str]()
+    for field, addresses in (("to", message.to), ("cc", message.cc), ("bcc", message.bcc)):
+        for index, address in enumerate(addresses):
+            pointer = f"/message/{field}/{index}/email"
+            if address.email.lower() in seen:
+                found.append(
+                    Problem(pointer, f"is the same address as {seen[address.email.lower()]}; name each one once")
+                )
+            seen.setdefault(address.email.lower(), pointer)
+    if len(message.to) > 1 and not schedule.together:
+        found.extend(Problem(f"/message/{field}", _ALONE) for field in ("cc", "bcc") if getattr(message, field))
+    return found
+
+
+_ALONE = "can't go with several `to`, each of whom gets a mail of their own: name one `to`, set together to true, or leave it out"
+
+
+def _template_problems(schedule: ScheduleInput) -> list[Problem]:
+    return [Problem(f"/message/{field}", detail) for field, detail in Renderer(document(schedule)).problems()]

@@ -1,0 +1,155 @@
+"""A delivery's states, the outcomes of a provider call, and what follows from each."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypedDict
+
+
+class State(StrEnum):
+    """Where a delivery stands. docs/state-machines.md draws the arrows."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    HELD = "held"
+    CANCELLED = "cancelled"
+    SUPPRESSED = "suppressed"
+    EXPIRED = "expired"
+    SKIPPED = "skipped"
+
+
+SETTLES = (State.SENDING, State.UNKNOWN, State.HELD)
+"""From where the owner of an attempt, or what the provider's records say, may settle a delivery."""
+
+
+class OutcomeKind(StrEnum):
+    """How a provider call ended, by what may follow."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    """This mail was refused, and would be again."""
+    THROTTLED = "throttled"
+    """Provably not accepted; wait as long as the provider says."""
+    UNAVAILABLE = "unavailable"
+    """Provably not accepted: the provider, or our account there, can't take mail now."""
+    UNKNOWN = "unknown"
+    """The request may have been accepted. Never called again by guess; settled from the provider's records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one call ended. `detail` is a sentence for people, free of addresses and keys."""
+
+    kind: OutcomeKind
+    detail: str
+    receipt: str | None = None
+    """The provider's id of the accepted message."""
+    status: int | None = None
+    """The HTTP status, where there was one."""
+    retry_after_seconds: float | None = None
+    """The wait that the provider asked for, if it did."""
+    misconfigured: bool = False
+    """The provider refuses us, not the mail (a wrong key, an unknown domain): an alarm, and no mail is burnt."""
+
+
+class Attempt(TypedDict, total=False):
+    """One provider call for a delivery, or what stopped it. The first six are written when it is claimed."""
+
+    id: str
+    no: int
+    provider: str
+    sender: str
+    token: int
+    claimed_at: datetime
+    fence: str
+    fenced_at: datetime
+    called_at: datetime
+    ended_at: datetime
+    outcome: str
+    detail: str
+    status: int | None
+
+
+class Delivery(TypedDict):
+    """One mail to one recipient, as it is on record."""
+
+    _id: str
+    owner_id: str
+    schema: int
+    created_at: datetime
+    updated_at: datetime
+    shard: int
+    occurrence_id: str
+    schedule_id: str
+    revision_id: str | None
+    version: int
+    origin: str
+    due_at: datetime
+    not_before: datetime
+    """A retry waits until then."""
+    queue_at: datetime
+    """The order in which senders take what may be sent."""
+    recipient: str
+    to: list[dict[str, str]]
+    state: str
+    reason: str | None
+    attempt_no: int
+    attempt_id: str | None
+    attempts: list[Attempt]
+    token: int
+    epoch: str | None
+    provider: str | None
+    deadline: datetime | None
+    sender: str | None
+    claim_id: str | None
+    unknown_since: datetime | None
+    receipt: str | None
+    purge_at: datetime
+
+
+def claimed(
+    row: Delivery, attempt: Attempt, *, epoch: str, deadline: datetime, claim_id: str, now: datetime
+) -> Delivery:
+    """The row of a pending delivery once an attempt has claimed it."""
+    return {
+        **row,
+        "state": State.SENDING.value,
+        "attempt_no": attempt["no"],
+        "attempt_id": attempt["id"],
+        "attempts": [*row["attempts"], attempt],
+        "token": attempt["token"],
+        "epoch": epoch,
+        "provider": attempt["provider"],
+        "deadline": deadline,
+        "sender": attempt["sender"],
+        "claim_id": claim_id,
+        "updated_at": now,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What W7 writes for one attempt: the state, from where it may come, and what the attempt's record gains."""
+
+    delivery_id: str
+    attempt_id: str
+    state: State
+    attempt: Attempt
+    reason: str | None = None
+    receipt: str | None = None
+    not_before: datetime | None = None
+    """For `pending`: when it may be tried again; None leaves it as it is."""
+    adopt: tuple[int, str] | None = None
+    """For `unknown` after TAKEN: the number and the id of the attempt that the fence holds."""
+    rescue: bool = False
+    """Written by somebody else than the attempt's owner: only a row that is still `sending` may be moved."""
+
+    @property
+    def allowed_from(self) -> tuple[State, ...]:
+        return (State.SENDING,) if self.rescue or self.state is State.UNKNOWN else SETTLES

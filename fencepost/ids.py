@@ -1,0 +1,57 @@
+"""Identifiers: a prefix and 26 characters of Crockford's base 32, which sort by time.
+
+The 26 characters hold 48 bits of milliseconds and 80 bits of entropy (the ULID layout). An id that names something which
+must exist once (an occurrence, a delivery) takes those 80 bits from a hash of its name, so that every sender derives
+the same id and the database's unique index decides who was first.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from ulid import ULID
+
+SCHEDULE, REVISION, OCCURRENCE, DELIVERY, ATTEMPT, CLAIM = "sch", "rev", "occ", "eml", "att", "clm"
+"""Prefixes of ids. A delivery is shown by the API as an email, hence `eml`."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id such as `sch_01JD…`: now, and 80 random bits."""
+    return f"{prefix}_{ULID()}"
+
+
+def occurrence_id(schedule_id: str, instant: datetime) -> str:
+    """The one id of a schedule's occurrence at an instant; no edit of the schedule changes it."""
+    return _derived(OCCURRENCE, instant, schedule_id)
+
+
+def triggered_occurrence_id(schedule_id: str, instant: datetime, key: str) -> str:
+    """The id of an occurrence that a person triggered: `key` (their Idempotency-Key) tells repetitions from new ones."""
+    return _derived(OCCURRENCE, instant, schedule_id, "trigger", key)
+
+
+def delivery_id(occurrence: str, instant: datetime, recipient: str) -> str:
+    """The one id of an occurrence's mail to a recipient (a lower-case address, or `together` for a joint mail)."""
+    return _derived(DELIVERY, instant, occurrence, recipient)
+
+
+def first_id(prefix: str, instant: datetime) -> str:
+    """The lowest id of this kind for an instant: ids from then on sort at or after it."""
+    return f"{prefix}_{ULID(round(instant.timestamp() * 1000).to_bytes(6) + bytes(10))}"
+
+
+def instant_of(identifier: str) -> datetime:
+    """The instant that an id begins with, to the millisecond."""
+    return _EPOCH + timedelta(milliseconds=ULID.from_str(identifier.partition("_")[2]).milliseconds)
+
+
+def shard_of(identifier: str, shards: int) -> int:
+    """The shard, 0 to `shards` - 1, that an id falls into."""
+    return int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:8]) % shards
+
+
+def _derived(prefix: str, instant: datetime, *name: str) -> str:
+    digest = hashlib.sha256("\0".join(name).encode()).digest()
+    milliseconds = round(instant.timestamp() * 1000)
+    return f"{prefix}_{ULID(milliseconds.to_bytes(6) + digest[:10])}"

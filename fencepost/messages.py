@@ -1,0 +1,156 @@
+"""Messages: from what an owner wrote to the mail that a provider is asked to send."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from liquid import BoundTemplate, Environment, Mode, StrictUndefined
+from liquid.exceptions import LiquidError, UndefinedError
+
+from fencepost.errors import FencepostError
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox: `email` is normalised ASCII-or-IDN, `name` may be empty."""
+
+    email: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One rendered mail, ready for a provider. Nothing in it holds CR, LF or NUL outside `text` and `html`."""
+
+    delivery_id: str
+    attempt_no: int
+    message_id: str
+    """`unique@domain`, without angle brackets; the same for every attempt of a delivery."""
+    sender: Address
+    to: tuple[Address, ...]
+    subject: str
+    text: str | None = None
+    html: str | None = None
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    reply_to: Address | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class CannotRender(FencepostError):
+    """A template can't be filled in for this recipient; no retry helps."""
+
+
+class _Environment(Environment):
+    """People's templates: no files, no unknown names, bounded loops and output."""
+
+    loop_iteration_limit = 10_000
+    output_stream_limit = 1_000_000
+    context_depth_limit = 20
+
+
+_PLAIN = _Environment(undefined=StrictUndefined, tolerance=Mode.STRICT)
+_HTML = _Environment(undefined=StrictUndefined, tolerance=Mode.STRICT, autoescape=True)
+_TEMPLATED = ("subject", "text", "html")
+
+
+class Renderer:
+    """Turns one revision's message into mails. Templates are compiled once, and only where there is something to fill in."""
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        self._message: Mapping[str, Any] = definition["message"]
+        self._together = bool(definition.get("together"))
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What is wrong with the templates, as (field of the message, sentence): their syntax, a value that a recipient lacks."""
+        for name in _TEMPLATED:
+            try:
+                template = _compile(name, self._message.get(name))
+            except LiquidError as error:
+                yield name, f"is not a template that can be read: {_first_line(error)}"
+                continue
+            if isinstance(template, BoundTemplate):
+                yield from self._missing_values(name, template)
+
+    def _missing_values(self, name: str, template: BoundTemplate) -> Iterator[tuple[str, str]]:
+        for index, recipient in enumerate(self._message["to"][:1] if self._together else self._message["to"]):
+            try:
+                text = template.render(**_values(recipient))
+            except UndefinedError as error:
+                yield f"to/{index}/variables", f"{_first_line(error)}, and {name} uses it"
+            except LiquidError as error:
+                yield name, f"can't be filled in for {recipient['email']}: {_first_line(error)}"
+            else:
+                if name == "subject" and any(character < " " for character in text):
+                    yield f"to/{index}/variables", "would put a line break into the subject"
+
+    def mail(self, delivery_id: str, attempt_no: int, recipient: str) -> Mail:
+        """The mail to one recipient (a key as in fencepost.occurrences.recipients). Raises CannotRender."""
+        message = self._message
+        if self._together:
+            to, values = message["to"], _values(message["to"][0])
+        elif (entry := self._by_email.get(recipient)) is not None:
+            to, values = [entry], _values(entry)
+        else:
+            raise CannotRender("this recipient is not in the text of the version that owns the instant")
+        filled = {name: _fill(self._templates[name], name, values) for name in _TEMPLATED}
+        if any(character < " " for character in filled["subject"] or ""):
+            raise CannotRender("the subject would hold a line break")
+        sender = _address(message["from"])
+        return Mail(
+            delivery_id=delivery_id,
+            attempt_no=attempt_no,
+            message_id=f"{delivery_id}@{sender.email.rpartition('@')[2]}",
+            sender=sender,
+            to=tuple(_address(address) for address in to),
+            cc=tuple(_address(address) for address in message["cc"]),
+            bcc=tuple(_address(address) for address in message["bcc"]),
+            reply_to=_address(message["reply_to"]) if message["reply_to"] else None,
+            subject=filled["subject"] or "",
+            text=filled["text"],
+            html=filled["html"],
+            headers=message["headers"],
+            tags=tuple(message["tags"]),
+            metadata=message["metadata"],
+        )
+
+    @cached_property
+    def _by_email(self) -> dict[str, Mapping[str, Any]]:
+        return {entry["email"].lower(): entry for entry in self._message["to"]}
+
+    @cached_property
+    def _templates(self) -> dict[str, "BoundTemplate | str | None"]:
+        try:
+            return {name: _compile(name, self._message.get(name)) for name in _TEMPLATED}
+        except LiquidError as error:
+            raise CannotRender(_first_line(error)) from error
+
+
+def _compile(name: str, source: str | None) -> "BoundTemplate | str | None":
+    if source is None or ("{{" not in source and "{%" not in source):
+        return source
+    return (_HTML if name == "html" else _PLAIN).from_string(source)
+
+
+def _fill(template: "BoundTemplate | str | None", name: str, values: Mapping[str, Any]) -> str | None:
+    if not isinstance(template, BoundTemplate):
+        return template
+    try:
+        return template.render(**values)
+    except LiquidError as error:
+        raise CannotRender(f"{name}: {_first_line(error)}") from error
+
+
+def _values(recipient: Mapping[str, Any]) -> dict[str, Any]:
+    return {**recipient.get("variables", {}), "name": recipient.get("name") or "", "email": recipient["email"]}
+
+
+def _address(entry: Mapping[str, Any]) -> Address:
+    return Address(entry["email"], entry.get("name") or "")
+
+
+def _first_line(error: LiquidError) -> str:
+    return str(error).partition("\n")[0]

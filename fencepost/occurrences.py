@@ -1,0 +1,139 @@
+"""Occurrences and the deliveries they are made of, as records. Pure: the same input gives the same ids on every sender."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypedDict
+
+from fencepost import ids
+from fencepost.deliveries import Delivery, State
+
+SCHEMA = 1
+TOGETHER = "together"
+"""The recipient of a joint mail: a constant, so that an edit of the list can't make a second one."""
+
+_SPREAD_FROM = 100
+_PACE = timedelta(milliseconds=100)
+
+
+class Origin(StrEnum):
+    """Whose wish an occurrence is. Only what the schedule itself planned is subject to its edits."""
+
+    SCHEDULE = "schedule"
+    TRIGGER = "trigger"
+
+
+class Occurrence(TypedDict):
+    """One instant at which a schedule was due, or a run of instants that were skipped (`to`, `count`, `reason`)."""
+
+    _id: str
+    owner_id: str
+    schema: int
+    created_at: datetime
+    updated_at: datetime
+    schedule_id: str
+    revision_id: str | None
+    version: int
+    origin: str
+    at: datetime
+    to: datetime
+    count: int
+    state: str
+    reason: str | None
+    deliveries: int
+    purge_at: datetime
+
+
+def occurrence(
+    occurrence_id: str,
+    *,
+    owner_id: str,
+    schedule_id: str,
+    revision_id: str | None,
+    version: int,
+    origin: Origin,
+    at: datetime,
+    deliveries: int,
+    now: datetime,
+    retention: timedelta,
+) -> Occurrence:
+    """A planned occurrence of so many deliveries."""
+    return Occurrence(
+        _id=occurrence_id,
+        owner_id=owner_id,
+        schema=SCHEMA,
+        created_at=now,
+        updated_at=now,
+        schedule_id=schedule_id,
+        revision_id=revision_id,
+        version=version,
+        origin=origin.value,
+        at=at,
+        to=at,
+        count=1,
+        state="planned",
+        reason=None,
+        deliveries=deliveries,
+        purge_at=at + retention,
+    )
+
+
+def deliveries(
+    occurrence: Occurrence,
+    definition: Mapping[str, Any],
+    *,
+    shard: int,
+    shards: int,
+    now: datetime,
+    queued_before: int = 0,
+) -> Iterator[Delivery]:
+    """Every delivery of an occurrence, pending.
+
+    A list of more than a hundred is spread over all shards, so that all senders share it. `queue_at` orders the work:
+    each further mail of one schedule queues 100 ms later, so that a long list lets others pass; it delays nobody, since
+    only the order of what is due follows it. `queued_before` counts what the schedule queued earlier in the same pass.
+    """
+    parts = recipients(definition)
+    first = max(occurrence["at"], now)
+    for index, (key, to) in enumerate(parts):
+        delivery_id = ids.delivery_id(occurrence["_id"], occurrence["at"], key)
+        yield Delivery(
+            _id=delivery_id,
+            owner_id=occurrence["owner_id"],
+            schema=SCHEMA,
+            created_at=now,
+            updated_at=now,
+            shard=shard if len(parts) <= _SPREAD_FROM else ids.shard_of(delivery_id, shards),
+            occurrence_id=occurrence["_id"],
+            schedule_id=occurrence["schedule_id"],
+            revision_id=occurrence["revision_id"],
+            version=occurrence["version"],
+            origin=occurrence["origin"],
+            due_at=occurrence["at"],
+            not_before=occurrence["at"],
+            queue_at=first + (queued_before + index) * _PACE,
+            recipient=key,
+            to=to,
+            state=State.PENDING.value,
+            reason=None,
+            attempt_no=0,
+            attempt_id=None,
+            attempts=[],
+            token=0,
+            epoch=None,
+            provider=None,
+            deadline=None,
+            sender=None,
+            claim_id=None,
+            unknown_since=None,
+            receipt=None,
+            purge_at=occurrence["purge_at"],
+        )
+
+
+def recipients(definition: Mapping[str, Any]) -> Sequence[tuple[str, list[dict[str, str]]]]:
+    """Who gets a mail of their own: (recipient key, addresses). With `together` it is one mail to all of `to`."""
+    addresses = [{"email": to["email"], "name": to.get("name") or ""} for to in definition["message"]["to"]]
+    if definition["together"]:
+        return [(TOGETHER, addresses)]
+    return [(address["email"].lower(), [address]) for address in addresses]

@@ -1,0 +1,34 @@
+"""Providers: one pure adapter each, and the transport that carries their calls."""
+
+from typing import Protocol
+
+from fencepost.clock import Clock
+from fencepost.deliveries import Outcome
+from fencepost.errors import Misconfigured
+from fencepost.messages import Mail
+from fencepost.providers.http import HttpRequest, Reply
+from fencepost.providers.mailgun import Mailgun
+from fencepost.settings import Providers
+
+
+class Provider(Protocol):
+    """A provider as the sender sees it: no I/O, so that one call is exactly one `request` through the transport."""
+
+    @property
+    def name(self) -> str: ...
+
+    def request(self, mail: Mail) -> HttpRequest:
+        """The call that asks for `mail` to be sent. Raises Invalid for a mail that this provider can't take."""
+        ...
+
+    def outcome(self, reply: Reply) -> Outcome:
+        """How that call ended."""
+        ...
+
+
+def create(name: str, settings: Providers, clock: Clock) -> Provider:
+    """The provider of this name, one of `settings.order`. Raises Misconfigured for an unknown one."""
+    match name:
+        case "mailgun":
+            return Mailgun(settings.mailgun, clock)
+    raise Misconfigured(f"FENCEPOST_PROVIDERS__ORDER: there is no provider {name!r}; there is mailgun")

@@ -1,0 +1,41 @@
+"""One HTTP call as data: what is asked, and the three ways in which it ends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request that is ready for the wire. `headers` are complete but for Host and Content-Length."""
+
+    method: Literal["GET", "POST"]
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """A complete answer. Header names are in lower case; of a repeated one the last is kept."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Provably nothing of the request reached the other side."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No complete answer: the request may or may not have been acted upon."""
+
+    detail: str
+
+
+Reply = HttpReply | NotSent | Lost

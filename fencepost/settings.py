@@ -1,0 +1,237 @@
+"""Settings: read once at the start, frozen, handed down.
+
+Sources, the later one wins: `config/default.toml`, `config/<environment>.toml`, variables `FENCEPOST_…` (two underscores
+between the levels: `FENCEPOST_SENDER__SEATS`), and for any of them a file named by the variable with `_FILE` behind it
+(`FENCEPOST_PROVIDERS__MAILGUN__API_KEY_FILE=/run/secrets/mailgun`). Every name carries its unit.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from fencepost.errors import Misconfigured
+from fencepost.failpoints import VARIABLE as FAILPOINT_VARIABLE
+
+PREFIX = "FENCEPOST_"
+CONFIG_DIR = Path(__file__).resolve().parent.parent / "config"
+_NOT_SETTINGS = {FAILPOINT_VARIABLE, "FENCEPOST_CONFIG_DIR"}
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Several values; in a variable they are separated by commas."""
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, and a name that does not exist is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Logging(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+    """`auto` writes for people on a terminal and JSON lines elsewhere."""
+
+
+class MongoDB(Section):
+    url: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
+    database: str = "fencepost"
+    timeout_seconds: float = Field(5, gt=0)
+
+
+class Etcd(Section):
+    endpoints: Names = ("http://127.0.0.1:2379",)
+    prefix: str = "/fencepost/"
+    timeout_seconds: float = Field(2, gt=0)
+
+
+class Redis(Section):
+    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    timeout_seconds: float = Field(1, gt=0)
+    record_ttl_seconds: int = Field(7 * 86_400, ge=3600)
+    """How long the fence remembers a delivery; the epoch lives half as long unless it is renewed."""
+
+
+class Registry(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(5000, ge=0, le=65_535)
+    allowed_hosts: Names = ("127.0.0.1", "localhost", "[::1]")
+    """Names a request may carry in its Host header; a foreign page that rebinds its own name is refused."""
+    max_body_bytes: int = Field(1_048_576, gt=0)
+
+
+class Frontend(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(3000, ge=0, le=65_535)
+    allowed_hosts: Names = ("127.0.0.1", "localhost", "[::1]")
+    registry_url: str = "http://127.0.0.1:5000"
+    simulator_url: str | None = None
+    """Where the inbox is, when mail goes to the simulator; pages link to it and say so in a banner."""
+    timeout_seconds: float = Field(10, gt=0)
+
+
+class Simulator(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(5080, ge=0, le=65_535)
+    allowed_hosts: Names = ("127.0.0.1", "localhost", "[::1]", "simulator")
+    """Names under which pages and ledger answer; the providers' own paths answer under any."""
+    threads: int = Field(64, ge=1, le=512)
+    """Requests at once: a call that hangs, or is slow on purpose, occupies one."""
+    folder: str | None = None
+    """Where the ledger is kept; without one it ends with the process."""
+    api_key: SecretStr = SecretStr("key-simulator")
+    """The domain sending key that it takes."""
+    events_api_key: SecretStr | None = None
+    """The account key that may read events; without one the sending key may, too."""
+    domains: Names = ("sandbox.example.com",)
+
+
+class Sender(Section):
+    schedules_per_claim: int = Field(500, ge=1, le=5000)
+    deliveries_per_claim: int = Field(500, ge=1, le=5000)
+    seats: int = Field(128, ge=1, le=2000)
+    """Calls that one sender may have in flight, each until its outcome is recorded."""
+    shards: int = Field(64, ge=1, le=1024)
+    """Fixed at the first start; a sender with another number refuses to start."""
+    lease_ttl_seconds: int = Field(15, ge=2)
+    lease_margin_seconds: float = Field(2, ge=0)
+    """The lease is trusted until request start + TTL - margin."""
+    lease_cycle_seconds: float = Field(1, ge=0.1, le=5)
+    """How often etcd is read for shards that are free, or to be given to a sender that has too few."""
+    call_timeout_seconds: float = Field(8, gt=0)
+    """One total deadline for a call to a provider, connection included."""
+    attempt_seconds: float = Field(30, gt=0)
+    """An attempt's own deadline, counted from before it is claimed; no call starts that could outlast it."""
+    clock_skew_seconds: float = Field(2, ge=0)
+    max_sleep_seconds: float = Field(5, gt=0, le=5)
+    """The longest sleep of the loop; it wakes earlier at the next due instant or at a nudge."""
+    max_instants_per_plan: int = Field(10_000, ge=1)
+    """Due instants of one schedule that one pass looks at; a longer outage is worked off in several."""
+    misfire_grace_seconds: int = Field(60, ge=0)
+    """An occurrence found no later than this is on time; what is later is a misfire, and its policy decides."""
+    retry_base_seconds: float = Field(2, gt=0)
+    retry_cap_seconds: float = Field(600, gt=0)
+    drain_seconds: float = Field(20, gt=0)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65_535)
+    """Where a sender serves /metrics, /healthz and /readyz; 0 takes a free port."""
+
+
+class Retention(Section):
+    days: int = Field(90, ge=8)
+    """Occurrences and deliveries are purged this long after they were due: beyond the fence's own seven days."""
+
+
+class Mailgun(Section):
+    base_url: str = "https://api.mailgun.net"
+    """https://api.eu.mailgun.net for a domain in the EU region; any stand-in's address will do."""
+    domain: str = "sandbox.example.com"
+    api_key: SecretStr = SecretStr("key-simulator")
+    """A domain sending key is enough to send."""
+    events_api_key: SecretStr | None = None
+    """An account key: a sending key can't read events, and lost replies are settled from them."""
+
+
+class Providers(Section):
+    order: Names = ("mailgun",)
+    mailgun: Mailgun = Mailgun()
+
+
+class Settings(Section):
+    """Everything that can be set, with its default."""
+
+    environment: str = "development"
+    public_url: str = "http://127.0.0.1:5000"
+    """The address at which providers and recipients reach us (also read from PUBLIC_URL)."""
+    logging: Logging = Logging()
+    mongodb: MongoDB = MongoDB()
+    etcd: Etcd = Etcd()
+    redis: Redis = Redis()
+    registry: Registry = Registry()
+    frontend: Frontend = Frontend()
+    simulator: Simulator = Simulator()
+    sender: Sender = Sender()
+    retention: Retention = Retention()
+    providers: Providers = Providers()
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The effective settings. Raises Misconfigured with every problem at once, each with the name to set."""
+    folder = Path(environment.get("FENCEPOST_CONFIG_DIR", CONFIG_DIR))
+    problems: list[str] = []
+    variables = _from_variables(environment, problems)
+    name = variables.get("environment", "development")
+    sources = [_from_file(folder / "default.toml", problems), _from_file(folder / f"{name}.toml", problems), variables]
+    merged: dict[str, Any] = reduce(_merge, sources, {})
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        problems += [
+            f"{PREFIX}{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+        ]
+    if problems:
+        raise Misconfigured("the settings can't be used:\n  " + "\n  ".join(problems))
+    return settings
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The effective values as plain data, secrets as stars, passwords in addresses too."""
+    return {name: _mask(section) for name, section in settings.model_dump(mode="json").items()}
+
+
+def _mask(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _mask(item) for key, item in value.items()}
+    if isinstance(value, str) and "://" in value and "@" in value:
+        scheme, rest = value.split("://", 1)
+        return f"{scheme}://**********@{rest.rsplit('@', 1)[1]}"
+    return value
+
+
+def _from_file(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        problems.append(f"{path}: {error}")
+        return {}
+
+
+def _from_variables(environment: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if "PUBLIC_URL" in environment:
+        values["public_url"] = environment["PUBLIC_URL"]
+    # A file wins over the plain variable: sorted, NAME comes before NAME_FILE.
+    for name in sorted(environment):
+        if not name.startswith(PREFIX) or name in _NOT_SETTINGS:
+            continue
+        path, value = name.removeprefix(PREFIX).lower().split("__"), environment[name]
+        if path[-1].endswith("_file"):
+            path[-1] = path[-1].removesuffix("_file")
+            try:
+                value = Path(value).read_text().strip()
+            except OSError as error:
+                problems.append(f"{name}: {error.strerror}: {value}")
+                continue
+        section = reduce(lambda found, part: found.setdefault(part, {}), path[:-1], values)
+        section[path[-1]] = value
+    return values
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    nested = {
+        key: _merge(base[key], value)
+        for key, value in over.items()
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+    }
+    return {**base, **over, **nested}

@@ -1,0 +1,60 @@
+"""The only importer of pymongo: one module a collection, each with its queries and the indexes they use."""
+
+from dataclasses import dataclass
+
+from pymongo.database import Database
+
+from fencepost import settings
+from fencepost.store.cluster import ClusterRecords
+from fencepost.store.deliveries import Deliveries
+from fencepost.store.idempotency import IdempotencyKeys
+from fencepost.store.migrations import migrate, pending
+from fencepost.store.mongodb import Document, answering, connect
+from fencepost.store.occurrences import Occurrences
+from fencepost.store.reports import Reports
+from fencepost.store.revisions import Revisions
+from fencepost.store.schedules import Schedules
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """All collections of one database."""
+
+    database: Database[Document]
+    schedules: Schedules
+    revisions: Revisions
+    occurrences: Occurrences
+    deliveries: Deliveries
+    cluster: ClusterRecords
+    idempotency: IdempotencyKeys
+    reports: Reports
+
+    @classmethod
+    def open(cls, options: settings.MongoDB) -> "Store":
+        """A store on that server; nothing is sent yet. Not fork-safe: open it after a fork. Raises Misconfigured."""
+        database = connect(options)
+        return cls(
+            database,
+            Schedules(database),
+            Revisions(database),
+            Occurrences(database),
+            Deliveries(database),
+            ClusterRecords(database),
+            IdempotencyKeys(database),
+            Reports(database),
+        )
+
+    def migrate(self) -> list[str]:
+        """Run the migrations that are missing; their names."""
+        return migrate(self.database)
+
+    def pending_migrations(self) -> list[str]:
+        return pending(self.database)
+
+    def ping(self) -> None:
+        """Raises Unreachable if there is no primary that answers."""
+        with answering():
+            self.database.command("ping")
+
+    def close(self) -> None:
+        self.database.client.close()

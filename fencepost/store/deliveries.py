@@ -1,0 +1,285 @@
+"""The collection `deliveries`: W1's insert, W3's claim, W7's settlement, and the scans between them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from fencepost.deliveries import Attempt, Delivery, Settlement, State
+from fencepost.errors import NotFound
+from fencepost.store.mongodb import DUPLICATE_KEY, Document, answering, each_its_own
+from fencepost.store.pages import Cursor, Page, page
+from fencepost.store.settlements import each_once, settling, stands
+
+_OPEN = [State.PENDING.value, State.SENDING.value]
+_ANY_SHARD = {"$gte": 0}
+"""Said of the leading field, so that a count may use the index of one state."""
+
+# What the pages list by state: everything but the many that went well or are on their way.
+_REMARKABLE = [
+    state.value for state in State if state not in (State.PENDING, State.SENDING, State.ACCEPTED, State.DELIVERED)
+]
+
+INDEXES = [
+    IndexModel(
+        [("shard", ASCENDING), ("queue_at", ASCENDING)], name="pending", partialFilterExpression={"state": "pending"}
+    ),
+    IndexModel(
+        [("shard", ASCENDING), ("token", ASCENDING)], name="sending", partialFilterExpression={"state": "sending"}
+    ),
+    IndexModel(
+        [("state", ASCENDING), ("_id", DESCENDING)],
+        name="remarkable",
+        partialFilterExpression={"state": {"$in": _REMARKABLE}},
+    ),
+    IndexModel([("schedule_id", ASCENDING)], name="open", partialFilterExpression={"state": {"$in": _OPEN}}),
+    IndexModel([("occurrence_id", ASCENDING)], name="of_occurrence"),
+    IndexModel([("schedule_id", ASCENDING), ("_id", DESCENDING)], name="of_schedule"),
+    IndexModel([("to.email", ASCENDING), ("_id", DESCENDING)], name="to"),
+    IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)], name="newest_of_owner"),
+    IndexModel([("purge_at", ASCENDING)], name="purge", expireAfterSeconds=0),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt that W3 is to write: the row as it was read, the attempt, and the revision that owns its instant."""
+
+    row: Delivery
+    attempt: Attempt
+    revision_id: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """Deliveries by what is to be done with them, by occurrence and by owner."""
+
+    database: Database[Document]
+
+    def insert(self, rows: Sequence[Delivery]) -> set[str]:
+        """W1: insert them all the same, whichever are there already. Returns the ids of those that carry the attempt (or
+        for a pending row, exist) as given: repeated after a lost answer, it says the same."""
+        if not rows:
+            return set()
+        taken: set[str] = set()
+        with answering():
+            try:
+                self.database.deliveries.insert_many(cast("list[Document]", rows), ordered=False)
+            except BulkWriteError as error:
+                taken = _duplicates(error)
+            mine = {row["_id"]: row["attempt_id"] for row in rows}
+            if taken:
+                stand = self.database.deliveries.find({"_id": {"$in": list(taken)}}, {"attempt_id": 1})
+                taken -= {row["_id"] for row in stand if row["attempt_id"] == mine[row["_id"]]}
+        return mine.keys() - taken
+
+    def pending(self, shards: Iterable[int], now: datetime, limit: int) -> list[Delivery]:
+        """What may be claimed now, in the order of the queue."""
+        query = {"shard": {"$in": list(shards)}, "state": "pending", "not_before": {"$lte": now}}
+        with answering():
+            return cast("list[Delivery]", list(self.database.deliveries.find(query).sort("queue_at", 1).limit(limit)))
+
+    def next_queued_at(self, shards: Iterable[int], after: datetime) -> datetime | None:
+        """When the next waiting delivery (a retry, say) may be claimed."""
+        query = {"shard": {"$in": list(shards)}, "state": "pending", "queue_at": {"$gt": after}}
+        with answering():
+            row = self.database.deliveries.find_one(query, {"queue_at": 1, "_id": 0}, sort=[("queue_at", 1)])
+        return row["queue_at"] if row else None
+
+    def claim(self, claims: Sequence[Claim], *, claim_id: str, epoch: str, deadline: datetime) -> set[str]:
+        """W3: pending -> sending, if the row is as it was read and its token is not above ours. Returns the attempt ids
+        that a majority has on record under this claim, also when an answer was lost on the way."""
+        groups: dict[tuple[int, int], list[Claim]] = defaultdict(list)
+        for claim in claims:
+            groups[claim.row["attempt_no"], claim.attempt["token"]].append(claim)
+        for (number, token), group in groups.items():
+            self._claim(group, number, token, claim_id, epoch, deadline)
+        by_id = {claim.row["_id"]: claim.attempt["id"] for claim in claims}
+        with answering():
+            rows = self.database.deliveries.find({"_id": {"$in": list(by_id)}, "claim_id": claim_id}, {"attempt_id": 1})
+            return {row["attempt_id"] for row in rows if row["attempt_id"] == by_id[row["_id"]]}
+
+    def _claim(
+        self, claims: Sequence[Claim], number: int, token: int, claim_id: str, epoch: str, deadline: datetime
+    ) -> None:
+        ids = [claim.row["_id"] for claim in claims]
+        columns: dict[str, list[Any]] = {
+            "attempt_id": [claim.attempt["id"] for claim in claims],
+            "provider": [claim.attempt["provider"] for claim in claims],
+            "revision_id": [claim.revision_id for claim in claims],
+            "version": [claim.version for claim in claims],
+            "_attempt": [claim.attempt for claim in claims],
+        }
+        constants = {
+            "state": "sending",
+            "attempt_no": number + 1,
+            "token": token,
+            "epoch": epoch,
+            "deadline": deadline,
+            "claim_id": claim_id,
+            "sender": claims[0].attempt["sender"],
+            "updated_at": "$$NOW",
+        }
+        guard = {"_id": {"$in": ids}, "state": "pending", "attempt_no": number, "token": {"$lte": token}}
+        append: list[Document] = [
+            {"$set": {"attempts": {"$concatArrays": ["$attempts", ["$_attempt"]]}}},
+            {"$unset": "_attempt"},
+        ]
+        with answering():
+            self.database.deliveries.update_many(guard, [*each_its_own(ids, columns, constants), *append])
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        """W7: write how attempts ended, each guarded by its attempt id and by the states it may come from.
+
+        Returns those that found their row elsewhere: nothing was written for them. The rest is on record.
+        """
+        groups: dict[tuple[State, ...], list[Settlement]] = defaultdict(list)
+        for settlement in settlements:
+            groups[settlement.allowed_from].append(settlement)
+        return [
+            missed
+            for allowed, group in groups.items()
+            for part in each_once(group)
+            for missed in self._settle(part, allowed)
+        ]
+
+    def _settle(self, settlements: Sequence[Settlement], allowed: Collection[State]) -> list[Settlement]:
+        ids = [settlement.delivery_id for settlement in settlements]
+        attempts = [settlement.attempt_id for settlement in settlements]
+        guard = {
+            "_id": {"$in": ids},
+            "attempt_id": {"$in": attempts},
+            "state": {"$in": [state.value for state in allowed]},
+        }
+        with answering():
+            result = self.database.deliveries.update_many(guard, settling(ids, settlements))
+            if result.matched_count == len(settlements):
+                return []
+            rows = {
+                row["_id"]: row
+                for row in self.database.deliveries.find(
+                    {"_id": {"$in": ids}}, {"state": 1, "attempts": 1, "attempt_id": 1}
+                )
+            }
+        return [settlement for settlement in settlements if not stands(rows.get(settlement.delivery_id), settlement)]
+
+    def overdue(self, tokens: Mapping[int, int], passed: datetime, limit: int) -> list[Delivery]:
+        """What is `sending` in these shards (shard -> our token) under a lower token, or past its deadline by `passed`."""
+        shards_of: dict[int, list[int]] = defaultdict(list)
+        for shard, token in tokens.items():
+            shards_of[token].append(shard)
+        late: list[Document] = [
+            {"shard": {"$in": shards}, "token": {"$lt": token}} for token, shards in shards_of.items()
+        ]
+        late.append({"shard": {"$in": list(tokens)}, "deadline": {"$lt": passed}})
+        with answering():
+            rows = self.database.deliveries.find({"state": "sending", "$or": late}).limit(limit)
+            return cast("list[Delivery]", list(rows))
+
+    def claimed(self, shards: Iterable[int], claim_ids: Collection[str]) -> list[Delivery]:
+        """What is `sending` in these shards under one of these claims."""
+        query = {"state": "sending", "shard": {"$in": list(shards)}, "claim_id": {"$in": list(claim_ids)}}
+        with answering():
+            return cast("list[Delivery]", list(self.database.deliveries.find(query)))
+
+    def cancel(self, rows: Mapping[str, int], reason: str) -> int:
+        """Cancel pending ones (id -> attempt number as read); how many it was."""
+        with answering():
+            result = self.database.deliveries.update_many(
+                {"_id": {"$in": list(rows)}, "state": "pending", "attempt_no": {"$in": list(set(rows.values()))}},
+                _cancelled(reason),
+            )
+        return result.modified_count
+
+    def defer(self, delivery_ids: Collection[str], until: datetime) -> None:
+        """Look at these pending ones again then, not before."""
+        with answering():
+            self.database.deliveries.update_many(
+                {"_id": {"$in": list(delivery_ids)}, "state": "pending"},
+                {"$set": {"not_before": until, "queue_at": until}},
+            )
+
+    def cancel_of_schedule(self, schedule_id: str, reason: str) -> list[str]:
+        """A pause or a delete: cancel what its own occurrences still have pending. Returns the ids of those under way."""
+        own = {"schedule_id": schedule_id, "origin": "schedule"}
+        with answering():
+            self.database.deliveries.update_many({**own, "state": "pending"}, _cancelled(reason))
+            return [
+                row["_id"]
+                for row in self.database.deliveries.find({**own, "state": "sending"}, {"_id": 1}).limit(10_000)
+            ]
+
+    def under_way(self, schedule_id: str) -> list[str]:
+        """The ids of a schedule's deliveries that are `sending`."""
+        with answering():
+            rows = self.database.deliveries.find({"schedule_id": schedule_id, "state": "sending"}, {"_id": 1}).limit(
+                10_000
+            )
+            return [row["_id"] for row in rows]
+
+    def with_open(self, schedule_ids: Collection[str]) -> set[str]:
+        """Those of these schedules of which something is still to be sent."""
+        query = {"schedule_id": {"$in": list(schedule_ids)}, "state": {"$in": _OPEN}}
+        with answering():
+            return set(self.database.deliveries.distinct("schedule_id", query))
+
+    def get(self, owner_id: str, delivery_id: str) -> Delivery:
+        """Raises NotFound, also for another owner's."""
+        with answering():
+            row = self.database.deliveries.find_one({"_id": delivery_id, "owner_id": owner_id})
+        if row is None:
+            raise NotFound(f"there is no email {delivery_id}")
+        return cast("Delivery", row)
+
+    def page_of(self, owner_id: str, filters: Document, limit: int, cursor: Cursor | None) -> Page[Delivery]:
+        """An owner's deliveries, latest instant first. `filters` are built by the caller from typed values."""
+        query = {"owner_id": owner_id, **filters}
+        return page(
+            self.database.deliveries, query, [("_id", DESCENDING)], limit, cursor, lambda row: cast("Delivery", row)
+        )
+
+    def count_by_state(self, occurrence_ids: Collection[str]) -> dict[str, Counter[str]]:
+        """For each occurrence, how many of its deliveries are in which state."""
+        counts: dict[str, Counter[str]] = {occurrence_id: Counter() for occurrence_id in occurrence_ids}
+        stages: list[Document] = [
+            {"$match": {"occurrence_id": {"$in": list(occurrence_ids)}}},
+            {"$group": {"_id": {"occurrence": "$occurrence_id", "state": "$state"}, "count": {"$sum": 1}}},
+        ]
+        with answering():
+            for row in self.database.deliveries.aggregate(stages):
+                counts[row["_id"]["occurrence"]][row["_id"]["state"]] = row["count"]
+        return counts
+
+    def count_open(self) -> dict[str, int]:
+        """How many are pending, sending, unknown and held; from indexes that hold no others."""
+        states = {"pending": _ANY_SHARD, "sending": _ANY_SHARD, "unknown": None, "held": None}
+        with answering():
+            return {
+                state: self.database.deliveries.count_documents({"state": state} | ({"shard": shard} if shard else {}))
+                for state, shard in states.items()
+            }
+
+    def count_sending_by_sender(self) -> dict[str, int]:
+        stages: list[Document] = [
+            {"$match": {"state": "sending", "shard": _ANY_SHARD}},
+            {"$group": {"_id": "$sender", "count": {"$sum": 1}}},
+        ]
+        with answering():
+            return {row["_id"]: row["count"] for row in self.database.deliveries.aggregate(stages)}
+
+
+def _duplicates(error: BulkWriteError) -> set[str]:
+    problems = error.details.get("writeErrors", [])
+    if error.details.get("writeConcernErrors") or any(problem["code"] != DUPLICATE_KEY for problem in problems):
+        raise error
+    return {problem["op"]["_id"] for problem in problems}
+
+
+def _cancelled(reason: str) -> list[Document]:
+    return [{"$set": {"state": "cancelled", "reason": {"$literal": reason}, "updated_at": "$$NOW"}}]

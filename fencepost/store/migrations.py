@@ -1,0 +1,46 @@
+"""Versioned changes of the database, each of which can be run again without harm, and by several processes at once."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from pymongo.database import Database
+
+from fencepost.store import deliveries, idempotency, occurrences, revisions, schedules
+from fencepost.store.mongodb import Document, answering
+
+
+def _create_indexes(database: Database[Document]) -> None:
+    for collection, indexes in {
+        "schedules": schedules.INDEXES,
+        "archive": schedules.ARCHIVE_INDEXES,
+        "schedule_revisions": revisions.INDEXES,
+        "occurrences": occurrences.INDEXES,
+        "deliveries": deliveries.INDEXES,
+        "idempotency_keys": idempotency.INDEXES,
+    }.items():
+        database[collection].create_indexes(indexes)
+    database.cluster.update_one({"_id": "refusals"}, {"$setOnInsert": {"stale": 0}}, upsert=True)
+
+
+MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [("0001_indexes", _create_indexes)]
+"""In order, by name. A migration that shipped is never changed; the next one mends it."""
+
+
+def migrate(database: Database[Document]) -> list[str]:
+    """Run what is missing; the names of what was run. A process that dies half-way leaves it to be run again."""
+    ran = []
+    with answering():
+        done = {row["_id"] for row in database.migrations.find()}
+        for name, change in MIGRATIONS:
+            if name not in done:
+                change(database)
+                database.migrations.update_one({"_id": name}, {"$set": {"ran_at": datetime.now(UTC)}}, upsert=True)
+                ran.append(name)
+    return ran
+
+
+def pending(database: Database[Document]) -> list[str]:
+    """The names of migrations that have not run yet."""
+    with answering():
+        done = {row["_id"] for row in database.migrations.find()}
+    return [name for name, _ in MIGRATIONS if name not in done]

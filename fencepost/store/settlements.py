@@ -1,0 +1,76 @@
+"""W7 as MongoDB sees it: one update pipeline that gives each row the outcome of its own attempt."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fencepost.deliveries import Settlement, State
+from fencepost.schedules import milliseconds
+from fencepost.store.mongodb import Document, each_its_own, own
+
+_NO_NEWS = {State.UNKNOWN, State.HELD, State.ACCEPTED}
+"""Where a row may be of which its owner says `unknown`, that being no more than is known already."""
+
+
+def stands(row: Document | None, settlement: Settlement) -> bool:
+    """Whether the record already says what the settlement says: it was written and the answer lost, or a rescuer found out
+    before its owner that nobody knows how the call ended."""
+    if row is None:
+        return False
+    if settlement.state is State.UNKNOWN and row["attempt_id"] == settlement.attempt_id:
+        return row["state"] in _NO_NEWS
+    if row["state"] != settlement.state.value:
+        return False
+    recorded: Document = next((attempt for attempt in row["attempts"] if attempt["id"] == settlement.attempt_id), {})
+    ended_at = settlement.attempt.get("ended_at")
+    return recorded.get("ended_at") == (ended_at and milliseconds(ended_at))
+
+
+def each_once(settlements: Sequence[Settlement]) -> list[list[Settlement]]:
+    """The same in parts that name no delivery twice. Two attempts of one delivery may end in one batch, when the first was
+    taken for dead; the table of one update would give the row of the second what became of the first."""
+    parts: list[dict[str, Settlement]] = []
+    for settlement in settlements:
+        part = next((part for part in parts if settlement.delivery_id not in part), None)
+        if part is None:
+            parts.append(part := {})
+        part[settlement.delivery_id] = settlement
+    return [list(part.values()) for part in parts]
+
+
+def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Document]:
+    """The pipeline for these settlements, one for each of `ids` in order."""
+    columns: dict[str, list[Any]] = {
+        "state": [settlement.state.value for settlement in settlements],
+        "reason": [settlement.reason for settlement in settlements],
+        "receipt": [settlement.receipt for settlement in settlements],
+    }
+    gained = {"$mergeObjects": ["$$this", own([settlement.attempt for settlement in settlements])]}
+    is_ours = {"$eq": ["$$this.id", "$attempt_id"]}
+    expressions: Document = {
+        "updated_at": "$$NOW",
+        "attempts": {"$map": {"input": "$attempts", "in": {"$cond": [is_ours, gained, "$$this"]}}},
+    }
+    if any(settlement.not_before for settlement in settlements):
+        wait = own([settlement.not_before for settlement in settlements])
+        expressions |= {"not_before": {"$ifNull": [wait, "$not_before"]}, "queue_at": {"$ifNull": [wait, "$queue_at"]}}
+    if any(settlement.state is State.UNKNOWN for settlement in settlements):
+        # Counted by the server's clock, from entering the state: the settling window must not hang on a sender's clock.
+        enters = own([settlement.state is State.UNKNOWN for settlement in settlements])
+        expressions["unknown_since"] = {"$cond": [enters, "$$NOW", "$unknown_since"]}
+    if any(settlement.adopt for settlement in settlements):
+        adopted = own([settlement.adopt for settlement in settlements])
+        number, holder = {"$arrayElemAt": [adopted, 0]}, {"$arrayElemAt": [adopted, 1]}
+        known_from_the_fence = {"id": holder, "no": number, "fence": "TAKEN", "outcome": "unknown"}
+        known_from_the_fence |= {"provider": "$provider", "sender": "unknown", "token": "$token", "claimed_at": "$$NOW"}
+        expressions |= {
+            "attempt_no": {"$ifNull": [number, "$attempt_no"]},
+            "attempt_id": {"$ifNull": [holder, "$attempt_id"]},
+            # Into the row's own history too, or the fence would refuse every later attempt as a stranger's.
+            "attempts": {
+                "$concatArrays": [
+                    expressions["attempts"],
+                    {"$cond": [{"$ifNull": [adopted, False]}, [known_from_the_fence], []]},
+                ]
+            },
+        }
+    return each_its_own(ids, columns, expressions)

@@ -1,0 +1,1 @@
+"""The pages: Flask and Jinja over the registry's API, reached by HTTP only."""

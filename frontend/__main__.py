@@ -1,0 +1,26 @@
+"""Serve the pages with gunicorn: `python -m frontend`."""
+
+import os
+import sys
+from pathlib import Path
+
+from fencepost.settings import load
+
+GUNICORN_CONFIG = Path(__file__).resolve().parent.parent / "config" / "gunicorn.py"
+
+
+def main() -> None:
+    """Become gunicorn, at the host and port of the settings."""
+    frontend = load().frontend
+    command = [
+        "--config",
+        str(GUNICORN_CONFIG),
+        "--bind",
+        f"{frontend.host}:{frontend.port}",
+        "frontend.app:create_app()",
+    ]
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *command])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The pages' application, built from the settings."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from zoneinfo import available_timezones
+
+from flask import Flask
+
+from fencepost.settings import Settings, load
+from frontend import (
+    cluster,
+    dashboard,
+    formatting,
+    health,
+    mails,
+    previews,
+    problems,
+    schedule_actions,
+    schedule_form,
+    schedules,
+    security,
+    states,
+    views,
+)
+from frontend.registry_client import Registry
+
+MAX_FORM_BYTES = 4 * 1024 * 1024
+"""More than the registry takes: it is the registry who says that a schedule is too large, and the form comes back as typed."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
+    """The frontend. It connects to nothing before the first request. None: the environment's settings."""
+    settings = settings or load()
+    app = Flask(__name__)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_FORM_BYTES, MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES, MAX_FORM_PARTS=1000)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.url_map.converters["id"] = views.IdConverter
+    app.extensions[views.REGISTRY] = Registry(settings.frontend)
+    app.extensions[views.CLOCK] = now
+
+    security.protect(app, settings.frontend.allowed_hosts)
+    problems.install(app)
+    formatting.install(app, now)
+    for blueprint in (
+        dashboard.bp,
+        schedules.bp,
+        schedule_form.bp,
+        previews.bp,
+        schedule_actions.bp,
+        mails.bp,
+        cluster.bp,
+        health.bp,
+    ):
+        app.register_blueprint(blueprint)
+
+    app.jinja_env.globals.update(
+        simulator_url=settings.frontend.simulator_url,
+        states=states,
+        look=states.look,
+        ids_in=views.ids_in,
+        new_key=views.new_key,
+        zones=zone_names,
+    )
+    return app
+
+
+@cache
+def zone_names() -> list[str]:
+    """The zones that people mean: by region and city, and UTC; not the old abbreviations."""
+    return [
+        "UTC",
+        *sorted(
+            name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/", "right/"))
+        ),
+    ]

@@ -1,0 +1,71 @@
+"""Error pages: what happened, what it means for the mail, and what to do next."""
+
+from dataclasses import dataclass
+
+from flask import Flask, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from fencepost.logs import get_logger
+from frontend.registry_client import Refused, RegistryDown
+from frontend.views import wants_fragment
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What an error page says. `kind` picks what it advises."""
+
+    status: int
+    title: str
+    detail: str
+    kind: str = "other"
+    request_id: str | None = None
+
+
+def install(app: Flask) -> None:
+    """Answer every error with a page, or with a part of one where htmx asks."""
+
+    @app.errorhandler(RegistryDown)
+    def registry_down(error: RegistryDown) -> tuple[str, int]:
+        log.warning(
+            "The registry does not answer.", action="frontend.registry_down", detail=str(error), path=request.path
+        )
+        return _page(Trouble(503, "The registry does not answer", str(error), kind="registry"))
+
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> tuple[str, int]:
+        if error.status == 404:
+            return _page(
+                Trouble(404, "There is no such thing here", str(error), kind="missing", request_id=error.request_id)
+            )
+        kind = "server" if error.status >= 500 else "refused"
+        return _page(Trouble(error.status, error.title, str(error), kind=kind, request_id=error.request_id))
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> tuple[str, int, list[tuple[str, str]]]:
+        status = error.code or 500
+        kind = {404: "missing", 413: "large"}.get(status, "other")
+        title = {
+            404: "There is no such page",
+            413: "That is too large",
+            400: "That can't be read",
+            403: "That was refused",
+        }
+        page, _ = _page(Trouble(status, title.get(status, error.name), error.description or "", kind=kind))
+        headers = [
+            (name, value)
+            for name, value in error.get_headers()
+            if name.lower() not in ("content-type", "content-length")
+        ]
+        return page, status, headers
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> tuple[str, int]:
+        log.error("A page failed.", action="frontend.failed", path=request.path, exc_info=error)
+        return _page(Trouble(500, "This page failed", "The error is in the log of the frontend.", kind="failed"))
+
+
+def _page(trouble: Trouble) -> tuple[str, int]:
+    template = "problems/_trouble.html" if wants_fragment() else "problems/trouble.html"
+    return render_template(template, trouble=trouble), trouble.status

@@ -1,0 +1,176 @@
+"""The registry as the pages use it: the only module that talks to it, one method for each thing that they ask."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+import requests
+
+from fencepost.settings import Frontend
+from frontend.shapes import Cluster, Email, Minute, Occurrence, Preview, Schedule
+
+Item = TypeVar("Item")
+
+
+class RegistryDown(Exception):
+    """No usable answer came: the registry is stopped, starting, cut off or too slow. What was asked may have happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One wrong field, as the registry names it: a JSON Pointer into the body that was sent, and a sentence."""
+
+    pointer: str
+    detail: str
+
+
+@dataclass
+class Refused(Exception):
+    """The registry answered no (4xx), or that a server behind it fails (5xx), and did nothing."""
+
+    status: int
+    title: str
+    detail: str
+    problems: tuple[FieldProblem, ...] = ()
+    request_id: str | None = None
+    kind: str = ""
+    """The anchor of the problem's type: `invalid`, `key-reused`, `stale`, ..."""
+
+    def __str__(self) -> str:
+        return self.detail or self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """One page of a list; `next_cursor` is None on the last."""
+
+    items: Sequence[Item] = field(default_factory=tuple)
+    next_cursor: str | None = None
+
+
+class Registry:
+    """Every method raises RegistryDown, and Refused with the registry's own words."""
+
+    def __init__(self, settings: Frontend) -> None:
+        self._url = settings.registry_url.rstrip("/")
+        self._timeout_seconds = settings.timeout_seconds
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["Accept"] = "application/json"
+
+    def schedules(self, **filters: str | int | None) -> Page[Schedule]:
+        """`status`, `q`, `sort`, `limit`, `cursor`."""
+        return self._page("/schedules", filters)
+
+    def schedule(self, schedule_id: str) -> Schedule:
+        return cast(Schedule, self._call("GET", f"/schedules/{schedule_id}"))
+
+    def create_schedule(self, body: Mapping[str, Any], *, idempotency_key: str) -> Schedule:
+        return cast(Schedule, self._call("POST", "/schedules", body, {"Idempotency-Key": idempotency_key}))
+
+    def change_schedule(self, schedule_id: str, body: Mapping[str, Any], *, version: int) -> Schedule:
+        """Raises Refused with status 412 where the schedule has another version by now."""
+        return cast(Schedule, self._call("PATCH", f"/schedules/{schedule_id}", body, {"If-Match": f'"{version}"'}))
+
+    def delete_schedule(self, schedule_id: str, *, version: int) -> Schedule:
+        """Archive it. Raises Refused with status 412 where it has another version by now."""
+        return cast(
+            Schedule, self._call("DELETE", f"/schedules/{schedule_id}", headers={"If-Match": f'"{version}"'}) or {}
+        )
+
+    def pause(self, schedule_id: str, *, reason: str) -> Schedule:
+        return cast(
+            Schedule, self._call("POST", f"/schedules/{schedule_id}/pause", {"reason": reason} if reason else {})
+        )
+
+    def resume(self, schedule_id: str) -> Schedule:
+        return cast(Schedule, self._call("POST", f"/schedules/{schedule_id}/resume", {}))
+
+    def restore(self, schedule_id: str) -> Schedule:
+        return cast(Schedule, self._call("POST", f"/schedules/{schedule_id}/restore", {}))
+
+    def trigger(self, schedule_id: str, *, idempotency_key: str) -> dict[str, Any]:
+        """The occurrence that was made; with the same key it is the same one."""
+        headers = {"Idempotency-Key": idempotency_key}
+        return cast(dict[str, Any], self._call("POST", f"/schedules/{schedule_id}/trigger", {}, headers))
+
+    def preview(self, body: Mapping[str, Any]) -> Preview:
+        return cast(Preview, self._call("POST", "/schedules/preview", body))
+
+    def occurrences(self, schedule_id: str, **filters: str | int | None) -> Page[Occurrence]:
+        """`state`, `limit`, `cursor`; the newest first."""
+        return self._page(f"/schedules/{schedule_id}/occurrences", filters)
+
+    def emails(self, **filters: str | int | None) -> Page[Email]:
+        """`schedule_id`, `occurrence_id`, `state`, `to`, `provider`, `from`, `until`, `limit`, `cursor`; the newest first."""
+        return self._page("/emails", filters)
+
+    def email(self, email_id: str) -> Email:
+        return cast(Email, self._call("GET", f"/emails/{email_id}"))
+
+    def cluster(self) -> Cluster:
+        return cast(Cluster, self._call("GET", "/cluster"))
+
+    def activity(self, *, minutes: int = 60) -> Sequence[Minute]:
+        return cast(Sequence[Minute], self._call("GET", f"/reports/activity?minutes={minutes}")["data"])
+
+    def is_alive(self) -> tuple[bool, str]:
+        """Whether the registry answers at all, and what it said."""
+        try:
+            self._call("GET", "/healthz")
+        except (RegistryDown, Refused) as error:
+            return False, str(error)
+        return True, "answers"
+
+    def _page(self, path: str, filters: Mapping[str, str | int | None]) -> Page[Any]:
+        asked = {name: value for name, value in filters.items() if value not in (None, "")}
+        answer = self._call("GET", path, params=asked)
+        return Page(answer["data"], answer.get("next_cursor"))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str | int | None] | None = None,
+    ) -> Any:
+        try:
+            answer = self._session.request(
+                method,
+                self._url + path,
+                json=body,
+                headers=headers,
+                params=params,
+                timeout=self._timeout_seconds,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise RegistryDown(f"the registry at {self._url} does not answer ({type(error).__name__})") from error
+        return _read(answer, self._url)
+
+
+def _read(answer: requests.Response, url: str) -> Any:
+    """The body of a good answer, None for an empty one."""
+    if answer.status_code == 204:
+        return None
+    try:
+        document = answer.json()
+    except ValueError as error:
+        raise RegistryDown(f"what answers at {url} is not the registry (status {answer.status_code})") from error
+    if answer.ok:
+        return document
+    raise refusal(answer.status_code, document)
+
+
+def refusal(status: int, problem: Any) -> Refused:
+    """A problem document (RFC 9457) as an exception; what it lacks is left empty."""
+    found = problem if isinstance(problem, dict) else {}
+    problems = tuple(
+        FieldProblem(str(item.get("pointer", "")), str(item.get("detail", "")))
+        for item in found.get("errors") or ()
+        if isinstance(item, dict)
+    )
+    title = str(found.get("title") or f"Status {status}")
+    kind = str(found.get("type") or "").rpartition("#")[2]
+    return Refused(status, title, str(found.get("detail") or ""), problems, found.get("request_id"), kind)

@@ -1,0 +1,217 @@
+"""The schedule form: its fields, what the API is told of them, and at which field an answer's problem belongs. Pure.
+
+All fields are strings, as a browser sends them; times are local in the schedule's own zone.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from werkzeug.datastructures import MultiDict
+
+from frontend import recipients, recurrence_form
+from frontend.formatting import address, from_wall_time, wall_time
+from frontend.recurrence_form import Values
+from frontend.registry_client import FieldProblem
+from frontend.shapes import Schedule
+
+DEFAULTS: Final[Values] = {
+    "name": "",
+    **recurrence_form.DEFAULTS,
+    "starts_at": "",
+    "ends_at": "",
+    "max_occurrences": "",
+    "misfire_policy": "latest",
+    "misfire_window": "1440",
+    "dst_gap": "shift",
+    "dst_repeat": "first",
+    "on_unknown": "hold",
+    "from": "",
+    "reply_to": "",
+    "to": "",
+    "cc": "",
+    "bcc": "",
+    "together": "",
+    "subject": "",
+    "text": "",
+    "html": "",
+}
+TIME_FIELDS: Final = (*recurrence_form.DEFAULTS, "starts_at", "ends_at", "max_occurrences", "dst_gap", "dst_repeat")
+LABELS: Final = {
+    "name": "Name",
+    "kind": "When",
+    "timezone": "Time zone",
+    "once_at": "Day and time",
+    "unit": "Repeat",
+    "every": "Every",
+    "weekdays": "On these days",
+    "month_by": "On",
+    "month_day": "Day of the month",
+    "month_nth": "On the",
+    "month_weekday": "Day of the week",
+    "year_month": "Month",
+    "at": "At",
+    "rule": "Rule",
+    "expression": "Cron expression",
+    "starts_at": "Starts",
+    "ends_at": "Ends",
+    "max_occurrences": "At most",
+    "misfire_policy": "Found late",
+    "misfire_window": "Not later than",
+    "dst_gap": "Skipped hour",
+    "dst_repeat": "Repeated hour",
+    "on_unknown": "Lost answer",
+    "from": "From",
+    "reply_to": "Reply to",
+    "to": "Recipients",
+    "cc": "Cc",
+    "bcc": "Bcc",
+    "together": "One joint email",
+    "subject": "Subject",
+    "text": "Text",
+    "html": "HTML",
+}
+
+_FIELD_OF = (
+    ("/name", "name"),
+    ("/recurrence/timezone", "timezone"),
+    ("/recurrence/expression", "expression"),
+    ("/recurrence/every", "every"),
+    ("/recurrence/at", "once_at"),
+    ("/starts_at", "starts_at"),
+    ("/ends_at", "ends_at"),
+    ("/max_occurrences", "max_occurrences"),
+    ("/misfire/policy", "misfire_policy"),
+    ("/misfire", "misfire_window"),
+    ("/dst/gap", "dst_gap"),
+    ("/dst", "dst_repeat"),
+    ("/on_unknown", "on_unknown"),
+    ("/together", "together"),
+    ("/message/from", "from"),
+    ("/message/reply_to", "reply_to"),
+    ("/message/to", "to"),
+    ("/message/cc", "cc"),
+    ("/message/bcc", "bcc"),
+    ("/message/subject", "subject"),
+    ("/message/html", "html"),
+    ("/message/text", "text"),
+    ("/message", "text"),
+)
+_LISTS = {"to", "cc", "bcc"}
+
+
+def from_form(form: MultiDict[str, str]) -> Values:
+    """The fields as they were sent; what was not sent has its default, a box that is not ticked is empty."""
+    values = {name: form.get(name, default) for name, default in DEFAULTS.items()}
+    values["together"] = form.get("together", "")
+    if "kind" in form:
+        values["weekdays"] = ",".join(day for day in form.getlist("weekdays") if day in recurrence_form.WEEKDAYS)
+    return values
+
+
+def from_schedule(schedule: Schedule) -> Values:
+    """The fields that stand for a schedule as the registry holds it."""
+    message, zone = schedule["message"], schedule["recurrence"].get("timezone") or "UTC"
+    misfire, dst = schedule.get("misfire") or {}, schedule.get("dst") or {}
+    window, limit = misfire.get("window_seconds"), schedule.get("max_occurrences")
+    return {
+        **DEFAULTS,
+        **recurrence_form.fields_of(schedule["recurrence"]),
+        "name": schedule["name"],
+        "starts_at": wall_time(schedule.get("starts_at"), zone),
+        "ends_at": wall_time(schedule.get("ends_at"), zone),
+        "max_occurrences": "" if limit is None else str(limit),
+        "misfire_policy": misfire.get("policy") or DEFAULTS["misfire_policy"],
+        "misfire_window": DEFAULTS["misfire_window"] if window is None else f"{window / 60:.10g}",
+        "dst_gap": dst.get("gap") or DEFAULTS["dst_gap"],
+        "dst_repeat": dst.get("repeat") or DEFAULTS["dst_repeat"],
+        "on_unknown": schedule.get("on_unknown") or DEFAULTS["on_unknown"],
+        "from": address(message.get("from")),
+        "reply_to": address(message.get("reply_to")),
+        "to": recipients.text_of(message.get("to")),
+        "cc": recipients.text_of(message.get("cc")),
+        "bcc": recipients.text_of(message.get("bcc")),
+        "together": "on" if schedule.get("together") else "",
+        "subject": message.get("subject") or "",
+        "text": message.get("text") or "",
+        "html": message.get("html") or "",
+    }
+
+
+def time_body(values: Mapping[str, str]) -> dict[str, Any]:
+    """The time fields of a schedule: all that a preview needs."""
+    zone = values["timezone"].strip()
+    return {
+        "recurrence": recurrence_form.recurrence_of(values),
+        "starts_at": from_wall_time(values["starts_at"], zone) or None,
+        "ends_at": from_wall_time(values["ends_at"], zone) or None,
+        "max_occurrences": _whole(values["max_occurrences"]),
+        "dst": {"gap": values["dst_gap"], "repeat": values["dst_repeat"]},
+    }
+
+
+def body(values: Mapping[str, str], saved: Schedule | None = None) -> dict[str, Any]:
+    """The whole of a schedule. Of the `saved` one, what this form does not show (headers, tags, variables) is kept."""
+    kept: dict[str, Any] = dict(saved["message"]) if saved else {}
+    window = values["misfire_window"].strip()
+    # An edit is a merge patch, in which null means the default; a new schedule leaves the field out for that.
+    unset = {"window_seconds": None} if saved else {}
+    message = {
+        **kept,
+        "from": recipients.parse(values["from"]),
+        "reply_to": recipients.parse(values["reply_to"]) if values["reply_to"].strip() else None,
+        **{name: recipients.addresses_of(values[name], kept.get(name) or ()) for name in sorted(_LISTS)},
+        "subject": values["subject"],
+        "text": values["text"] or None,
+        "html": values["html"] or None,
+    }
+    return {
+        "name": values["name"].strip(),
+        **time_body(values),
+        "misfire": {"policy": values["misfire_policy"], **({"window_seconds": _seconds(window)} if window else unset)},
+        "on_unknown": values["on_unknown"],
+        "together": bool(values["together"]),
+        "message": message,
+    }
+
+
+def place(problems: Iterable[FieldProblem], values: Mapping[str, str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Each problem at its field: field -> sentences; and those that belong to no field of the form."""
+    at_fields: dict[str, list[str]] = {}
+    others: list[str] = []
+    for problem in problems:
+        name = field_of(problem.pointer, values)
+        if name is None:
+            others.append(f"{problem.pointer}: {problem.detail}" if problem.pointer else problem.detail)
+            continue
+        at_fields.setdefault(name, []).append(_line_of(problem.pointer, name) + problem.detail)
+    return at_fields, others
+
+
+def field_of(pointer: str, values: Mapping[str, str]) -> str | None:
+    """The field that a JSON Pointer into `body` stands for; None where the form has none."""
+    if pointer.startswith("/recurrence/rule"):
+        return "rule" if values["unit"] == "rule" else "every"
+    if pointer == "/recurrence":
+        return {"once": "once_at", "cron": "expression"}.get(values["kind"], "every")
+    return next((name for prefix, name in _FIELD_OF if pointer == prefix or pointer.startswith(prefix + "/")), None)
+
+
+def _line_of(pointer: str, name: str) -> str:
+    match = re.match(r"/message/(?:to|cc|bcc)/([0-9]+)", pointer)
+    return f"Line {int(match[1]) + 1}: " if match and name in _LISTS else ""
+
+
+def _whole(text: str) -> int | str | None:
+    """A number, or what was typed instead of one, which the registry then refuses by name."""
+    stripped = text.strip()
+    if not stripped:
+        return None
+    return int(stripped) if re.fullmatch(r"-?[0-9]{1,9}", stripped) else stripped
+
+
+def _seconds(minutes: str) -> int | str:
+    try:
+        return round(float(minutes) * 60)
+    except (ValueError, OverflowError):
+        return minutes

@@ -1,0 +1,204 @@
+"""What the registry answers, as the pages read it (its OpenAPI document is the source)."""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class Address(TypedDict):
+    email: str
+    name: NotRequired[str | None]
+    variables: NotRequired[dict[str, Any]]
+
+
+class Recurrence(TypedDict, total=False):
+    type: Literal["cron", "interval", "rrule", "once"]
+    expression: str
+    every: str
+    rule: str
+    at: str
+    timezone: str
+
+
+Message = TypedDict(
+    "Message",
+    {
+        "from": Address,
+        "to": list[Address],
+        "cc": list[Address],
+        "bcc": list[Address],
+        "reply_to": Address | None,
+        "subject": str,
+        "text": str | None,
+        "html": str | None,
+    },
+    total=False,
+)
+
+
+class Misfire(TypedDict, total=False):
+    policy: Literal["skip", "latest", "all"]
+    window_seconds: int | None
+
+
+class Dst(TypedDict, total=False):
+    gap: Literal["shift", "skip"]
+    repeat: Literal["first", "second", "both"]
+
+
+class Schedule(TypedDict):
+    id: str
+    name: str
+    status: Literal["active", "paused", "quarantined", "finished", "archived"]
+    status_reason: str | None
+    version: int
+    created_at: str
+    updated_at: str
+    next_run_at: str | None
+    last_run_at: str | None
+    occurrence_count: int
+    words: str
+    recurrence: Recurrence
+    starts_at: str | None
+    ends_at: str | None
+    max_occurrences: int | None
+    misfire: Misfire
+    dst: Dst
+    on_unknown: str
+    together: bool
+    message: Message
+    recipient_count: NotRequired[int]
+    in_flight: NotRequired[list[str]]
+    """On the answers to pause, delete and trigger: emails that are past the fence and will not be held back."""
+
+
+class PreviewRow(TypedDict):
+    at: str
+    local: str
+    dst: Literal["gap", "repeat"] | None
+
+
+class Preview(TypedDict):
+    words: str
+    occurrences: list[PreviewRow]
+
+
+class EmailCounts(TypedDict):
+    total: int
+    by_state: dict[str, int]
+
+
+class Occurrence(TypedDict):
+    id: str
+    schedule_id: str
+    at: str
+    to: str | None
+    count: int
+    state: Literal["planned", "skipped", "done"]
+    reason: str | None
+    origin: Literal["schedule", "trigger"]
+    version: int
+    emails: EmailCounts
+
+
+class Token(TypedDict):
+    generation: int
+    revision: int
+
+
+class Attempt(TypedDict):
+    id: str
+    number: int
+    provider: str
+    sender: str
+    token: Token | None
+    claimed_at: str | None
+    fence: str | None
+    fenced_at: str | None
+    called_at: str | None
+    ended_at: str | None
+    outcome: str | None
+    detail: str | None
+    status: int | None
+
+
+class Moment(TypedDict):
+    at: str
+    event: str
+    detail: str | None
+
+
+Email = TypedDict(
+    "Email",
+    {
+        "id": str,
+        "schedule_id": str,
+        "schedule_name": str | None,
+        "occurrence_id": str,
+        "origin": str,
+        "due_at": str,
+        "state": str,
+        "reason": str | None,
+        "from": Address | None,
+        "to": list[Address],
+        "subject": str | None,
+        "text": NotRequired[str | None],
+        "html": NotRequired[str | None],
+        "provider": str | None,
+        "message_id": str | None,
+        "receipt": str | None,
+        "shard": int,
+        "created_at": str,
+        "updated_at": str,
+        "attempts": list[Attempt],
+        "timeline": list[Moment],
+    },
+)
+
+
+class Member(TypedDict):
+    id: str
+    host: str
+    pid: int
+    started_at: str
+    seats: int
+    draining: bool
+    shards: list[int]
+    in_flight: int | None
+
+
+class Shard(TypedDict):
+    shard: int
+    holder: str | None
+    token: Token | None
+
+
+class Alarm(TypedDict):
+    since: str
+    kind: str
+    detail: str
+
+
+class Note(TypedDict):
+    server: str
+    detail: str
+
+
+class Cluster(TypedDict):
+    """What comes from a server that does not answer is None, and `notes` says why."""
+
+    members: list[Member] | None
+    shards: list[Shard] | None
+    shard_count: int | None
+    lag_seconds: float | None
+    due_schedules: int | None
+    emails_by_state: dict[str, int] | None
+    double_sends_prevented: dict[str, int] | None
+    alarms: list[Alarm] | None
+    notes: list[Note]
+
+
+class Minute(TypedDict):
+    at: str
+    accepted: int
+    failed: int
+    unknown: int
+    skipped: int

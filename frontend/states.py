@@ -1,0 +1,102 @@
+"""What each state means to a reader: a label, a tone, an icon and one sentence. Tones never stand alone: the label does."""
+
+from typing import NamedTuple
+
+
+class Look(NamedTuple):
+    """`tone` is good, busy, wait, warn, bad or calm: a class of fencepost.css."""
+
+    label: str
+    tone: str
+    icon: str
+    sentence: str
+
+
+SCHEDULES = {
+    "active": Look("Active", "good", "player-play", "It sends at every due instant."),
+    "paused": Look("Paused", "wait", "player-pause", "What falls due is skipped, on record, until it is resumed."),
+    "quarantined": Look(
+        "Quarantined",
+        "bad",
+        "alert-triangle",
+        "Its rule could not be worked out, so it was set aside; edit it to go on.",
+    ),
+    "finished": Look("Finished", "calm", "flag", "Its end has come: nothing more is due."),
+    "archived": Look("Archived", "calm", "archive", "It was deleted. It can still be read, and restored."),
+}
+
+EMAILS = {
+    "pending": Look("Pending", "wait", "hourglass", "It is planned, and waits for a sender or for its next attempt."),
+    "sending": Look("Sending", "busy", "send", "A sender has claimed it and is calling the provider."),
+    "accepted": Look("Accepted", "good", "check", "The provider took it, and gave a receipt."),
+    "delivered": Look("Delivered", "good", "checks", "The recipient's server took it."),
+    "bounced": Look("Bounced", "bad", "arrow-back-up", "The recipient's server refused it."),
+    "complained": Look("Complained", "bad", "mood-sad", "The recipient reported it as unwanted."),
+    "failed": Look("Failed", "bad", "x", "The provider refused this mail, and would again."),
+    "unknown": Look(
+        "Unknown",
+        "warn",
+        "help",
+        "The call was made and its answer was lost: the provider may have sent this mail, or not. It is never sent again on a "
+        "guess; the provider's own records settle it.",
+    ),
+    "held": Look(
+        "Held", "warn", "hand-stop", "No record says whether it was sent, so it waits for a person's decision."
+    ),
+    "cancelled": Look("Cancelled", "calm", "ban", "It was called off before any provider was called."),
+    "suppressed": Look(
+        "Suppressed", "calm", "bell-off", "Its recipient does not want mail, so no provider was called."
+    ),
+    "expired": Look("Expired", "calm", "clock-off", "It became too late to send it."),
+    "skipped": Look("Skipped", "calm", "player-skip-forward", "Its occurrence was skipped."),
+}
+
+OCCURRENCES = {
+    "planned": Look("Planned", "busy", "clock-play", "Its mails are on their way."),
+    "skipped": Look("Skipped", "calm", "player-skip-forward", "Nothing was sent, for the reason given."),
+    "done": Look("Done", "good", "check", "Every mail of it has come to an end."),
+}
+
+OUTCOMES = {
+    "accepted": Look("Accepted", "good", "check", "The provider took the mail."),
+    "rejected": Look("Rejected", "bad", "x", "The provider refused this mail."),
+    "throttled": Look("Throttled", "wait", "hourglass", "The provider asked to slow down; nothing was sent."),
+    "unavailable": Look("Unavailable", "wait", "plug-off", "The provider could not take mail; nothing was sent."),
+    "unknown": Look("Unknown", "warn", "help", "The answer was lost; the mail may have been sent, or not."),
+}
+
+EVENTS = {
+    "planned": Look("Planned", "calm", "calendar-event", "The instant came; this mail was written down."),
+    "claimed": Look("Claimed", "busy", "lock", "A sender took it, under a token that only grows."),
+    "fenced": Look("Past the fence", "busy", "fence", "The last check before the call: no other attempt may pass."),
+    "stopped": Look(
+        "Stopped at the fence", "wait", "hand-stop", "The last check before the call refused it, so no call was made."
+    ),
+    "called": Look("Provider called", "busy", "send", "The one call of this attempt."),
+    "released": Look("Given back", "wait", "arrow-back-up", "No call was made; it waits for its next attempt."),
+    "rescued": Look("Rescued", "wait", "lifebuoy", "Its sender had gone; another took it over."),
+    **{name: EMAILS[name] for name in ("accepted", "delivered", "bounced", "complained", "failed", "unknown", "held")},
+    **{name: EMAILS[name] for name in ("cancelled", "suppressed", "expired", "skipped")},
+    **{name: OUTCOMES[name] for name in ("rejected", "throttled", "unavailable")},
+}
+
+PREVENTED = {
+    "stale": Look(
+        "Late sender", "good", "clock-x", "A sender whose lease had passed to another was stopped before it called."
+    ),
+    "taken": Look("Already decided", "good", "lock", "Another attempt had passed the fence for this mail."),
+    "killed": Look("Declared dead", "good", "skull", "A rescuer had closed this attempt before it called."),
+    "epoch": Look(
+        "Memory lost", "good", "refresh-alert", "Redis had forgotten its records, so the attempt did not count."
+    ),
+}
+
+HINTS = {
+    "unknown": "look at these",
+    "held": "waiting for you",
+}
+
+
+def look(kind: dict[str, Look], name: str | None) -> Look:
+    """How `name` is shown; one that this version of the pages does not know is shown by its name."""
+    return kind.get(name or "", Look((name or "–").replace("_", " ").capitalize(), "calm", "point", ""))

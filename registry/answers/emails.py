@@ -1,0 +1,133 @@
+"""Deliveries as JSON, under the name that the API has for them."""
+
+from typing import Literal, NotRequired
+
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from fencepost.clock import iso
+from fencepost.coordination.tokens import Token
+from fencepost.deliveries import Attempt, Delivery
+from fencepost.messages import Mail
+from registry.answers.common import EXACT, Address, Instant, TokenPair, address, maybe_iso
+from registry.answers.timeline import timeline
+
+
+@with_config(EXACT)
+class AttemptAnswer(TypedDict):
+    """One provider call, or what stopped it."""
+
+    id: str
+    number: int
+    provider: str
+    sender: str
+    token: TokenPair
+    claimed_at: Instant
+    fence: str | None
+    """What the fence answered: ok, stale, epoch, killed or taken."""
+    fenced_at: Instant | None
+    called_at: Instant | None
+    ended_at: Instant | None
+    outcome: str | None
+    detail: str | None
+    status: int | None
+
+
+@with_config(EXACT)
+class TimelineEvent(TypedDict):
+    """One thing that happened to the email."""
+
+    at: Instant
+    event: str
+    detail: str | None
+
+
+EmailAnswer = TypedDict(
+    "EmailAnswer",
+    {
+        "object": Literal["email"],
+        "id": str,
+        "schedule_id": str,
+        "schedule_name": str | None,
+        "occurrence_id": str,
+        "origin": str,
+        "due_at": Instant,
+        "state": str,
+        "reason": str | None,
+        "from": Address | None,
+        "to": list[Address],
+        "subject": str | None,
+        "text": NotRequired[str | None],
+        "html": NotRequired[str | None],
+        "provider": str | None,
+        "message_id": str | None,
+        "receipt": str | None,
+        "shard": int,
+        "created_at": Instant,
+        "updated_at": Instant,
+        "tracking": dict[str, Instant],
+        "attempts": list[AttemptAnswer],
+        "timeline": list[TimelineEvent],
+    },
+)
+with_config(EXACT)(EmailAnswer)
+
+
+@with_config(EXACT)
+class EmailList(TypedDict):
+    """One page of emails, the latest due first."""
+
+    data: list[EmailAnswer]
+    next_cursor: str | None
+
+
+def email_answer(row: Delivery, schedule_name: str | None, mail: Mail | None, *, bodies: bool = False) -> EmailAnswer:
+    """`mail` is the delivery as it was rendered; None where the text that owns it is not decided yet, or can't be filled in.
+    With `bodies` it carries `text` and `html`."""
+    answer: EmailAnswer = {
+        "object": "email",
+        "id": row["_id"],
+        "schedule_id": row["schedule_id"],
+        "schedule_name": schedule_name,
+        "occurrence_id": row["occurrence_id"],
+        "origin": row["origin"],
+        "due_at": iso(row["due_at"]),
+        "state": row["state"],
+        "reason": row["reason"],
+        "from": {"email": mail.sender.email, "name": mail.sender.name} if mail else None,
+        "to": [address(entry) for entry in row["to"]],
+        "subject": mail.subject if mail else None,
+        "provider": row["provider"],
+        "message_id": mail.message_id if mail else None,
+        "receipt": row["receipt"],
+        "shard": row["shard"],
+        "created_at": iso(row["created_at"]),
+        "updated_at": iso(row["updated_at"]),
+        "tracking": {},
+        "attempts": [_attempt(attempt) for attempt in row["attempts"]],
+        "timeline": [{"at": iso(at), "event": event, "detail": detail} for at, event, detail in timeline(row)],
+    }
+    if bodies:
+        answer["text"] = mail.text if mail else None
+        answer["html"] = mail.html if mail else None
+    return answer
+
+
+def _attempt(attempt: Attempt) -> AttemptAnswer:
+    token = Token.from_number(attempt["token"])
+    fence = attempt.get("fence")
+    return {
+        "id": attempt["id"],
+        "number": attempt["no"],
+        "provider": attempt["provider"],
+        "sender": attempt["sender"],
+        "token": {"generation": token.generation, "revision": token.revision},
+        "claimed_at": iso(attempt["claimed_at"]),
+        "fence": fence.lower() if fence else None,
+        "fenced_at": maybe_iso(attempt.get("fenced_at")),
+        "called_at": maybe_iso(attempt.get("called_at")),
+        "ended_at": maybe_iso(attempt.get("ended_at")),
+        "outcome": attempt.get("outcome"),
+        "detail": attempt.get("detail"),
+        "status": attempt.get("status"),
+    }

@@ -1,0 +1,53 @@
+"""What happened to a delivery, read from its row alone. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from fencepost.coordination.tokens import Token
+from fencepost.deliveries import Attempt, Delivery, State
+
+_FENCE = {
+    "OK": "The fence let this attempt pass.",
+    "STALE": "Refused by the fence: another sender holds the shard by now.",
+    "EPOCH": "Refused by the fence: Redis has lost its memory since the claim.",
+    "KILLED": "Refused by the fence: the attempt had been given up by another sender.",
+    "TAKEN": "Refused by the fence: another attempt holds this mail.",
+}
+_STILL = (State.PENDING.value, State.SENDING.value)
+
+
+class Moment(NamedTuple):
+    """One thing that happened."""
+
+    at: datetime
+    event: str
+    detail: str | None
+
+
+def timeline(row: Delivery) -> list[Moment]:
+    """All of it, in order. The last one is how the delivery stands, unless that is to be expected from the one before."""
+    moments = [Moment(row["created_at"], "planned", _planned(row))]
+    for attempt in row["attempts"]:
+        moments += _attempt(attempt)
+    state = row["state"]
+    if state not in _STILL and state not in {moment.event for moment in moments[-1:]}:
+        moments.append(Moment(max(row["updated_at"], moments[-1].at), state, row["reason"]))
+    return moments
+
+
+def _planned(row: Delivery) -> str:
+    return "Triggered by hand." if row["origin"] == "trigger" else f"Due by version {row['version']} of the schedule."
+
+
+def _attempt(attempt: Attempt) -> Iterator[Moment]:
+    token = Token.from_number(attempt["token"])
+    claim = f"Attempt {attempt['no']} by {attempt['sender']}, token {token.generation}/{token.revision}, for {attempt['provider']}."
+    yield Moment(attempt["claimed_at"], "claimed", claim)
+    if "fenced_at" in attempt:
+        verdict = attempt.get("fence", "").upper()
+        yield Moment(attempt["fenced_at"], "fenced", _FENCE.get(verdict, verdict or None))
+    if "called_at" in attempt:
+        yield Moment(attempt["called_at"], "called", f"The request went to {attempt['provider']}.")
+    if "ended_at" in attempt:
+        yield Moment(attempt["ended_at"], attempt.get("outcome", "ended"), attempt.get("detail"))

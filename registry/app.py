@@ -1,0 +1,88 @@
+"""The application, wired from its parts."""
+
+from functools import cache
+
+from flask_openapi import Info, OpenAPI
+from pydantic import BaseModel
+from werkzeug.routing import BaseConverter
+
+from fencepost.definitions import ScheduleInput
+from fencepost.metrics import Metrics
+from registry import (
+    cluster,
+    docs,
+    documenting,
+    emails,
+    health,
+    hosts,
+    incoming,
+    occurrences,
+    previews,
+    problems,
+    reports,
+    schedule_verbs,
+    schedules,
+)
+from registry.answers.cluster import ClusterAnswer
+from registry.answers.emails import EmailAnswer, EmailList
+from registry.answers.occurrences import OccurrenceAnswer, OccurrenceList
+from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
+from registry.inputs import Nothing, PauseInput, PreviewInput
+from registry.parts import EXTENSION, Parts
+
+INFO = Info(
+    title="Fencepost",
+    version="1",
+    description="Schedules that send mail once, and what became of every mail. Errors are problem documents (RFC 9457).",
+)
+SHAPES = [
+    ScheduleAnswer,
+    EditedSchedule,
+    ScheduleList,
+    Preview,
+    OccurrenceAnswer,
+    OccurrenceList,
+    EmailAnswer,
+    EmailList,
+    ClusterAnswer,
+    reports.Activity,
+]
+INPUTS: list[type[BaseModel]] = [ScheduleInput, PreviewInput, PauseInput, Nothing]
+
+
+class ScheduleIdConverter(BaseConverter):
+    """Only what looks like a schedule's id; anything else is no address of ours."""
+
+    regex = "sch_[0-9A-HJKMNP-TV-Z]{26}"
+
+
+class EmailIdConverter(BaseConverter):
+    regex = "eml_[0-9A-HJKMNP-TV-Z]{26}"
+
+
+def create_app(parts: Parts) -> OpenAPI:
+    """The registry's application. It connects to nothing before the first request."""
+    app = OpenAPI(
+        __name__,
+        info=INFO,
+        doc_ui=False,
+        static_folder=None,
+        validation_error_callback=problems.refuse,
+    )
+    app.openapi_version = "3.1.1"
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config["MAX_CONTENT_LENGTH"] = parts.settings.registry.max_body_bytes
+    app.url_map.merge_slashes = False  # an address has one spelling, and nothing is redirected
+    app.url_map.converters |= {"schedule": ScheduleIdConverter, "email": EmailIdConverter}
+    app.extensions[EXTENSION] = parts
+
+    health.install(app, parts, Metrics())
+    incoming.install(app)
+    hosts.install(app, parts.settings.registry.allowed_hosts)
+    problems.install(app)
+    for api in (schedules.bp, schedule_verbs.bp, previews.bp, occurrences.bp, emails.bp, cluster.bp, reports.bp):
+        app.register_api(api)
+    app.register_blueprint(docs.bp)
+    # Made when it is first asked for: it takes longer than all the rest.
+    app.extensions[docs.SPECIFICATION] = cache(lambda: documenting.document(app, SHAPES, INPUTS))
+    return app

@@ -1,0 +1,78 @@
+"""/cluster: who is there, who holds what, what waits."""
+
+from flask import Response
+
+from fencepost.clock import iso
+from fencepost.coordination.cluster import ClusterView
+from fencepost.errors import Unreachable
+from registry.answers.cluster import AlarmAnswer, ClusterAnswer, NoteAnswer, member_answers, shard_answer
+from registry.documenting import TAGS, answers, blueprint
+from registry.parts import Parts, parts
+from registry.replies import Reply
+
+bp = blueprint("cluster", __name__, TAGS["cluster"])
+
+
+@bp.get("/cluster", responses={200: answers(ClusterAnswer, "The cluster as it stands.")})
+def get_cluster() -> Response:
+    """Read the cluster
+
+    A server that does not answer makes its parts null, with a note.
+    """
+    p = parts()
+    answer: ClusterAnswer = {
+        "members": None,
+        "shards": None,
+        "shard_count": None,
+        "lag_seconds": None,
+        "due_schedules": None,
+        "emails_by_state": None,
+        "double_sends_prevented": None,
+        "alarms": None,
+        "notes": [],
+    }
+    in_flight: dict[str, int] | None = None
+    try:
+        in_flight = _read_store(p, answer)
+    except Unreachable as error:
+        answer["notes"].append(_note("mongodb", error))
+    try:
+        _read_etcd(p.read_cluster(), answer, in_flight)
+    except Unreachable as error:
+        answer["notes"].append(_note("etcd", error))
+    return Reply(answer).response()
+
+
+def _read_store(p: Parts, answer: ClusterAnswer) -> dict[str, int]:
+    """Fill in what MongoDB knows; what is in flight, by sender. Raises Unreachable."""
+    store, now = p.store, p.clock.now()
+    shards = range(p.startup.shards)
+    oldest = store.schedules.next_due_at(shards)
+    refusals, alarms = store.cluster.refusals(), store.cluster.alarms()
+    in_flight = store.deliveries.count_sending_by_sender()
+    answer["due_schedules"] = store.schedules.count_due(shards, now)
+    answer["emails_by_state"] = store.deliveries.count_open()
+    answer["lag_seconds"] = round(max(0.0, (now - oldest).total_seconds()), 3) if oldest else 0.0
+    answer["double_sends_prevented"] = {
+        "total": sum(refusals.values()),
+        "stale": refusals["stale"],
+        "killed": refusals["killed"],
+        "taken": refusals["taken"],
+        "epoch": refusals["epoch"],
+    }
+    answer["alarms"] = [_alarm(alarm) for alarm in alarms]
+    answer["shard_count"] = p.startup.shards
+    return in_flight
+
+
+def _read_etcd(view: ClusterView, answer: ClusterAnswer, in_flight: dict[str, int] | None) -> None:
+    answer["members"] = member_answers(view, in_flight)
+    answer["shards"] = [shard_answer(shard) for shard in view.shards]
+
+
+def _alarm(alarm: dict[str, object]) -> AlarmAnswer:
+    return {"since": iso(alarm["since"]), "kind": str(alarm["kind"]), "detail": str(alarm["detail"])}  # type: ignore[arg-type]
+
+
+def _note(server: str, error: Unreachable) -> NoteAnswer:
+    return {"server": server, "detail": str(error)}  # type: ignore[typeddict-item]

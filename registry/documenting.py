@@ -1,0 +1,131 @@
+"""The OpenAPI document: generated from the views, with the shapes of what they take and answer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_openapi import APIBlueprint, OpenAPI
+from flask_openapi.models import MediaType, RequestBody, Tag
+from pydantic import BaseModel, TypeAdapter
+
+from fencepost.definitions import ScheduleInput
+from registry.incoming import MERGE_PATCH
+
+PROBLEM = {
+    "type": "object",
+    "description": "A problem document (RFC 9457).",
+    "properties": {
+        "type": {"type": "string", "description": "The kind of problem; a link to what it means."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What happened, and what would be right."},
+        "instance": {"type": "string", "description": "The path that was asked for."},
+        "request_id": {"type": "string", "description": "The id under which the logs have it."},
+        "errors": {
+            "type": "array",
+            "description": "One for each wrong field.",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "pointer": {
+                        "type": "string",
+                        "description": "A JSON Pointer into the body, or /name of a parameter.",
+                    },
+                    "detail": {"type": "string"},
+                },
+                "required": ["pointer", "detail"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "instance", "request_id", "errors"],
+    "additionalProperties": False,
+}
+_PREFIX = "#/components/schemas/"
+TAGS = {
+    "schedules": Tag(name="Schedules", description="What to send, to whom and when."),
+    "emails": Tag(name="Emails", description="Every mail, and what happened to it."),
+    "cluster": Tag(name="Cluster", description="The senders and what waits for them."),
+    "reports": Tag(name="Reports", description="Counts."),
+}
+_HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "ETag": {"description": "The version, for If-Match.", "schema": {"type": "string"}},
+    "Location": {"description": "Where the new thing is.", "schema": {"type": "string"}},
+    "Link": {"description": 'The next page, as rel="next".', "schema": {"type": "string"}},
+}
+
+
+def blueprint(name: str, module: str, tag: Tag) -> APIBlueprint:
+    """A blueprint whose operations are named as its views are."""
+    return APIBlueprint(name, module, abp_tags=[tag], operation_id_callback=lambda name, **_: name)
+
+
+def problems(description: str) -> dict[str, Any]:
+    """A documented answer that is a problem document."""
+    content = {"application/problem+json": {"schema": {"$ref": f"{_PREFIX}Problem"}}}
+    return {"description": description, "content": content}
+
+
+def answers(shape: Any, description: str, *headers: str) -> dict[str, Any]:
+    """A documented answer of this shape, with these headers."""
+    content = {"application/json": {"schema": {"$ref": _PREFIX + shape.__name__}}}
+    return {"description": description, "content": content, "headers": {name: dict(_HEADERS[name]) for name in headers}}
+
+
+def takes(model: type[BaseModel], example: Mapping[str, Any], *, required: bool = True) -> RequestBody:
+    """A documented body."""
+    return _body(model.__name__, ["application/json"], example, required)
+
+
+def takes_changes(example: Mapping[str, Any]) -> RequestBody:
+    """The documented body of a merge patch of a schedule."""
+    return _body("ScheduleChanges", ["application/json", MERGE_PATCH], example, required=True)
+
+
+def document(app: OpenAPI, shapes: list[Any], inputs: list[type[BaseModel]]) -> dict[str, Any]:
+    """The whole document, once all views are registered."""
+    adapters: list[Any] = [(shape, "serialization", TypeAdapter(shape)) for shape in shapes]
+    adapters += [(model, "validation", TypeAdapter(model)) for model in inputs]
+    _, schemas = TypeAdapter.json_schemas(adapters, ref_template=_PREFIX + "{model}")
+    found = app.api_doc
+    own = {**schemas["$defs"], "Problem": PROBLEM, "ScheduleChanges": _changes()}
+    found["components"]["schemas"] = {**_of_parameters(found), **own}
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            # The library documents a list of its own errors; ours are problem documents, whatever goes wrong.
+            operation["responses"]["422"] = problems("A field or a parameter is wrong.")
+            operation["responses"]["default"] = problems("Anything else that went wrong.")
+            if "description" in operation:
+                operation["description"] = operation["description"].replace("<br/>", "\n").strip()
+            for parameter in operation.get("parameters", []):
+                _say_optional_once(parameter["schema"])
+    return found
+
+
+def _of_parameters(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The schemas that parameters refer to; the library's own shape of an error is not among them."""
+    schemas = found["components"]["schemas"]
+    return {name: schema for name, schema in schemas.items() if "enum" in schema}
+
+
+def _say_optional_once(schema: dict[str, Any]) -> None:
+    """A parameter that may be left out can't be null as well."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema.update(kinds[0])
+
+
+def _body(name: str, media_types: list[str], example: Mapping[str, Any], required: bool) -> RequestBody:
+    media = MediaType.model_validate({"schema": {"$ref": _PREFIX + name}, "example": dict(example)})
+    return RequestBody(content=dict.fromkeys(media_types, media), required=required)
+
+
+def _changes() -> dict[str, Any]:
+    """Any part of a schedule's text; its values are checked after they are merged in."""
+    fields = ScheduleInput.model_json_schema()["properties"]
+    return {
+        "type": "object",
+        "description": "A JSON merge patch (RFC 7396) of a schedule's text: what is left out stays, null sets the default.",
+        "properties": {name: {"description": f"As `{name}` of a schedule; objects are merged."} for name in fields},
+        "additionalProperties": False,
+    }

@@ -1,0 +1,73 @@
+"""/emails: every delivery, with what happened to it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+
+from fencepost import ids
+from fencepost.deliveries import Delivery
+from fencepost.messages import CannotRender, Mail, Renderer
+from fencepost.store.pages import Cursor
+from registry.answers.emails import EmailAnswer, EmailList, email_answer
+from registry.documenting import TAGS, answers, blueprint
+from registry.inputs import EmailId, EmailQuery
+from registry.parts import OWNER, parts
+from registry.replies import Reply, list_reply
+
+bp = blueprint("emails", __name__, TAGS["emails"])
+
+
+@bp.get("/emails", responses={200: answers(EmailList, "One page of emails.", "Link")})
+def list_emails(query: EmailQuery) -> Response:
+    """List emails
+
+    The latest due first.
+    """
+    p = parts()
+    cursor = Cursor.parse(query.cursor) if query.cursor else None
+    page = p.store.deliveries.page_of(OWNER, filters(query), query.limit, cursor)
+    names = p.store.schedules.names({row["schedule_id"] for row in page.items})
+    renderers = p.texts.renderers(p.store, {row["revision_id"] for row in page.items})
+    data = [email_answer(row, names.get(row["schedule_id"]), _mail(row, renderers)) for row in page.items]
+    return list_reply(data, page.next_cursor).response()
+
+
+@bp.get("/emails/<email:email_id>", responses={200: answers(EmailAnswer, "The email.")})
+def get_email(path: EmailId) -> Response:
+    """Read an email
+
+    As it was or will be rendered, with its attempts and its time-line.
+    """
+    p = parts()
+    row = p.store.deliveries.get(OWNER, path.email_id)
+    name = p.store.schedules.names([row["schedule_id"]]).get(row["schedule_id"])
+    mail = _mail(row, p.texts.renderers(p.store, [row["revision_id"]]))
+    return Reply(email_answer(row, name, mail, bodies=True)).response()
+
+
+def filters(query: EmailQuery) -> dict[str, Any]:
+    """The query of the store. Ids begin with the instant at which the email is due, so a time is a range of ids."""
+    found: dict[str, Any] = {
+        name: value
+        for name in ("schedule_id", "occurrence_id", "state", "provider")
+        if (value := getattr(query, name)) is not None
+    }
+    if query.to:
+        found["to.email"] = {"$in": sorted({query.to, query.to.lower()})}
+    between = {}
+    if query.from_:
+        between["$gte"] = ids.first_id(ids.DELIVERY, query.from_)
+    if query.until:
+        between["$lt"] = ids.first_id(ids.DELIVERY, query.until)
+    return {**found, "_id": between} if between else found
+
+
+def _mail(row: Delivery, renderers: Mapping[str, Renderer]) -> Mail | None:
+    renderer = renderers.get(row["revision_id"] or "")
+    if renderer is None:
+        return None
+    try:
+        return renderer.mail(row["_id"], row["attempt_no"], row["recipient"])
+    except CannotRender:
+        return None

@@ -1,0 +1,116 @@
+"""What requests may carry beside a schedule's text."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+from fencepost.definitions import Shape, TimingInput
+from fencepost.deliveries import State
+from fencepost.fields import Instant, Moment, OneLine
+from fencepost.schedules import Status
+
+
+class Nothing(Shape):
+    """An empty object; the body may be left out."""
+
+
+class PauseInput(Shape):
+    """Why a schedule is paused."""
+
+    reason: Annotated[OneLine, Field(max_length=500)] = ""
+
+
+class PreviewInput(TimingInput):
+    """The fields of a schedule that say when, and which part of it to show."""
+
+    after: Instant | None = Field(None, description="Show what comes after this instant; by default, after now.")
+    count: StrictInt = Field(10, ge=1, le=500, description="How many due instants to show at most.")
+    anchor: Moment | None = Field(
+        None, description="`created_at` of a schedule that exists: what intervals count from; by default `after`."
+    )
+
+
+class Parameters(BaseModel):
+    """Query parameters: unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageQuery(Parameters):
+    """Which part of a list."""
+
+    limit: int = Field(25, ge=1, le=100, description="How many at most.")
+    cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before.")
+
+
+class ScheduleQuery(PageQuery):
+    """Which schedules, in which order."""
+
+    status: Status | None = Field(None, description="Only those; archived ones are listed with status=archived alone.")
+    q: OneLine | None = Field(None, max_length=200, description="A part of the name, in any case.")
+    sort: Literal["next_run_at", "-created_at"] = Field(
+        "-created_at", description="By the next run (those without one are left out), or the newest first."
+    )
+
+
+class OccurrenceQuery(PageQuery):
+    """Which occurrences."""
+
+    state: Literal["planned", "skipped", "done"] | None = Field(
+        None, description="Only those; a page may hold fewer than `limit` and still have a `next_cursor`."
+    )
+
+
+class EmailQuery(PageQuery):
+    """Which emails."""
+
+    schedule_id: OneLine | None = Field(None, max_length=64)
+    occurrence_id: OneLine | None = Field(None, max_length=64)
+    state: State | None = None
+    to: OneLine | None = Field(None, max_length=254, description="The whole address of a recipient.")
+    provider: OneLine | None = Field(None, max_length=64)
+    from_: Moment | None = Field(None, alias="from", description="Due at this instant or later.")
+    until: Moment | None = Field(None, description="Due before this instant.")
+
+
+class ActivityQuery(Parameters):
+    """Which time."""
+
+    minutes: int = Field(60, ge=1, le=1440, description="How many minutes up to now.")
+
+
+class ScheduleId(BaseModel):
+    """A schedule's id in a path."""
+
+    schedule_id: str = Field(pattern="^sch_[0-9A-HJKMNP-TV-Z]{26}$")
+
+
+class EmailId(BaseModel):
+    """An email's id in a path."""
+
+    email_id: str = Field(pattern="^eml_[0-9A-HJKMNP-TV-Z]{26}$")
+
+
+class IfMatch(BaseModel):
+    """A guard against overwriting what somebody else changed."""
+
+    if_match: str | None = Field(
+        None,
+        alias="If-Match",
+        max_length=1000,
+        description="The ETag that was read; 412 if it is another by now.",
+        examples=["*"],
+    )
+
+
+class IdempotencyKey(BaseModel):
+    """A name for this request, so that it may be repeated."""
+
+    idempotency_key: str | None = Field(
+        None,
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=256,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Any text that is new for a new request. The same one within 24 hours gets the same answer.",
+    )

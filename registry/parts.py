@@ -1,0 +1,37 @@
+"""What the views work with, built once for each process and handed to create_app."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+from flask import current_app
+
+from fencepost.clock import Clock
+from fencepost.coordination.cluster import ClusterView
+from fencepost.settings import Settings
+from fencepost.store import Store
+from registry.startup import Startup
+from registry.texts import Texts
+
+EXTENSION = "fencepost"
+OWNER = "local"
+"""Whose everything is, until there are keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The ports of the registry. `read_cluster` and `ping_redis` raise Unreachable; `nudge` never raises."""
+
+    settings: Settings
+    store: Store
+    startup: Startup
+    clock: Clock
+    nudge: Callable[[], None]
+    read_cluster: Callable[[], ClusterView]
+    ping_redis: Callable[[], None]
+    texts: Texts = field(default_factory=Texts)
+
+
+def parts() -> Parts:
+    """The parts of the application that answers this request."""
+    return cast(Parts, current_app.extensions[EXTENSION])

@@ -1,0 +1,152 @@
+"""Errors as problem documents (RFC 9457): one table from exception to status, kind and title."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from flask import Blueprint, Flask, Response, g, json, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from fencepost import sentences
+from fencepost.errors import Conflict, FencepostError, Invalid, Misconfigured, NotFound, Problem, Unreachable
+from fencepost.logs import get_logger
+from fencepost.store.idempotency import KeyReused
+
+log = get_logger(__name__)
+bp = Blueprint("problems", __name__)
+
+MIMETYPE = "application/problem+json"
+RETRY_SECONDS = 5
+
+
+class Stale(FencepostError):
+    """The thing has another version than the If-Match of the request names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: its status, the anchor on /problems that its `type` points to, and what it means."""
+
+    status: int
+    anchor: str
+    title: str
+    meaning: str
+
+
+KINDS: Mapping[type[Exception], Kind] = {
+    Invalid: Kind(
+        422,
+        "invalid",
+        "The input can't be taken as it is",
+        "Each of `errors` names a field by JSON Pointer, or a parameter, and says what would be right.",
+    ),
+    KeyReused: Kind(
+        422,
+        "key-reused",
+        "The Idempotency-Key came before with another body",
+        "Take a new key for a new request; repeat the old body to get the old answer.",
+    ),
+    NotFound: Kind(
+        404, "not-found", "There is no such thing", "Nothing with this id is on record, or it is another's."
+    ),
+    Stale: Kind(
+        412,
+        "stale",
+        "It has changed since it was read",
+        "If-Match names another version than the current one: read again, then decide again.",
+    ),
+    Conflict: Kind(
+        409,
+        "conflict",
+        "Its state does not allow that",
+        "The thing is in a state in which the request means nothing, or a request of the same Idempotency-Key is under way.",
+    ),
+    Unreachable: Kind(
+        503,
+        "unreachable",
+        "A server behind the API does not answer",
+        "`detail` names it. Whether a write was done is not known: repeat it with the same Idempotency-Key or If-Match.",
+    ),
+    Misconfigured: Kind(
+        503, "misconfigured", "The API is not set up right", "Only its operator can mend it; the log says what to set."
+    ),
+}
+_FAILED = Kind(500, "failed", "The API failed", "A fault of ours. The log has it under the `request_id`.")
+
+
+def install(app: Flask) -> None:
+    """Answer every error with a problem document, and explain their kinds on /problems."""
+    app.register_error_handler(FencepostError, _expected)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+    app.register_blueprint(bp)
+
+
+def refuse(error: ValidationError) -> Response:
+    """What flask-openapi calls when parameters are wrong."""
+    raise Invalid(*sentences.problems(error))
+
+
+def problem(kind: Kind, detail: str, errors: Sequence[Problem] = ()) -> Response:
+    """The answer for one problem of this kind."""
+    return _answer(f"/problems#{kind.anchor}", kind.status, kind.title, detail, errors)
+
+
+def _expected(error: FencepostError) -> Response:
+    kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), _FAILED)
+    if kind is _FAILED:
+        return _unexpected(error)
+    if isinstance(error, Invalid):
+        return problem(kind, _summary(error.problems), error.problems)
+    if isinstance(error, Unreachable):
+        # Which address, and what the driver says, is for the log.
+        log.warning("A request met a server that does not answer.", action="request.unreachable", detail=str(error))
+        answer = problem(kind, f"{error.server} does not answer; try again in a moment")
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+        return answer
+    return problem(kind, str(error))
+
+
+def _http(error: HTTPException) -> Response:
+    answer = _answer("about:blank", error.code or 500, error.name, error.description or "")
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("A request failed.", action="request.failed", path=request.path, exc_info=error)
+    return problem(_FAILED, "The fault is on our side; the log has it under this request_id.")
+
+
+def _summary(problems: Sequence[Problem]) -> str:
+    first = f"{problems[0].pointer or 'the body'}: {problems[0].detail}"
+    return first if len(problems) == 1 else f"{first} (and {len(problems) - 1} more)"
+
+
+def _answer(kind: str, status: int, title: str, detail: str, errors: Sequence[Problem] = ()) -> Response:
+    body = {
+        "type": kind,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        "request_id": g.get("request_id", ""),
+        "errors": [{"pointer": item.pointer, "detail": item.detail} for item in errors],
+    }
+    return Response(json.dumps(body), status, mimetype=MIMETYPE)
+
+
+@bp.get("/problems")
+def explain() -> str:
+    """What each kind of problem means, for people who follow a `type`."""
+    kinds = [*KINDS.values(), _FAILED]
+    rows = "".join(
+        f'<dt id="{kind.anchor}">{kind.status} {escape(kind.title)}</dt><dd>{escape(kind.meaning)}</dd>'
+        for kind in kinds
+    )
+    return (
+        f'<!doctype html><html lang="en"><title>Problems of the Fencepost API</title><h1>Problems</h1><dl>{rows}</dl>'
+    )

@@ -1,0 +1,64 @@
+"""What gunicorn serves: in each worker process, parts of its own, opened after the fork."""
+
+import ipaddress
+from collections.abc import Callable
+
+from flask_openapi import OpenAPI
+
+from fencepost import settings
+from fencepost.clock import SystemClock
+from fencepost.coordination.cluster import read_cluster
+from fencepost.coordination.etcd import Etcd
+from fencepost.coordination.nudges import Nudger
+from fencepost.coordination.redis_client import connect, unreachable_if_it_fails
+from fencepost.logs import get_logger
+from fencepost.store import Store
+from registry.app import create_app
+from registry.parts import Parts
+from registry.startup import Startup
+
+log = get_logger(__name__)
+
+
+def application() -> OpenAPI:
+    """The application by the environment's settings. Raises Misconfigured; servers may be down."""
+    effective = settings.load()
+    store = Store.open(effective.mongodb)
+    startup = Startup(store, effective.sender.shards)
+    etcd = Etcd(effective.etcd)
+    parts = Parts(
+        settings=effective,
+        store=store,
+        startup=startup,
+        clock=SystemClock(),
+        nudge=Nudger(effective.redis).publish,
+        read_cluster=lambda: read_cluster(etcd),
+        ping_redis=redis_ping(effective.redis),
+    )
+    if not is_loopback(effective.registry.host):
+        log.warning(
+            "The API listens beyond this machine and has no keys yet: whoever reaches the port may send mail.",
+            action="registry.exposed",
+            host=effective.registry.host,
+        )
+    startup.start()
+    return create_app(parts)
+
+
+def redis_ping(config: settings.Redis) -> Callable[[], None]:
+    """A call that raises Unreachable if Redis does not answer."""
+    client = connect(config)
+
+    def ping() -> None:
+        with unreachable_if_it_fails():
+            client.ping()
+
+    return ping
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

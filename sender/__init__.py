@@ -1,0 +1,1 @@
+"""The sender: N identical processes that turn due instants into mail, each mail once."""

@@ -1,0 +1,102 @@
+"""W3: pending deliveries that the scan found become ours, if their instant is frozen and due, with the text of the version that
+owns it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from fencepost.deliveries import Attempt, Delivery, Settlement, State, claimed
+from fencepost.messages import Renderer
+from fencepost.occurrences import Origin
+from fencepost.schedules import GONE, Judgement, Ruling, Schedule, judge
+from fencepost.store.deliveries import Claim
+from fencepost.store.revisions import Revision
+from sender.effects import Cancel, ClaimRows, Decisions, Defer, ReadRevisions, ReadSchedules, ReadSkips, SettleAll
+from sender.passes import Claimed, Terms
+from sender.rules import RuleCache
+
+_LOOK_AGAIN = timedelta(milliseconds=200)
+
+
+def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decisions[list[Claimed]]:
+    """Claim what may be sent; cancel what an edit, a pause or a skip took away; leave what is not frozen."""
+    judgements: dict[str, Judgement] = yield from _judge(
+        [row for row in rows if row["origin"] == Origin.SCHEDULE], terms, cache
+    )
+    cancelled: dict[str, dict[str, int]] = defaultdict(dict)
+    waiting: list[str] = []
+    claims: list[Claim] = []
+    for row in rows:
+        judgement = judgements.get(row["_id"])
+        if judgement is None:
+            claims.append(Claim(row, terms.attempt(row), row["revision_id"], row["version"]))
+        elif judgement.version:
+            claims.append(Claim(row, terms.attempt(row), judgement.version.revision_id, judgement.version.no))
+        elif judgement.ruling is Ruling.CANCEL:
+            cancelled[judgement.reason][row["_id"]] = row["attempt_no"]
+        else:
+            waiting.append(row["_id"])
+    texts: dict[str, Revision] = yield ReadRevisions({claim.revision_id for claim in claims if claim.revision_id})
+    for claim in claims:
+        if claim.revision_id not in texts:
+            cancelled["its text is not on record"][claim.row["_id"]] = claim.row["attempt_no"]
+    claims = [claim for claim in claims if claim.revision_id in texts]
+    for reason, those in cancelled.items():
+        yield Cancel(those, reason)
+    if waiting:
+        yield Defer(waiting, terms.now + _LOOK_AGAIN)
+    if not claims:
+        return []
+    won: set[str] = yield ClaimRows(claims, terms.claim_id, terms.epoch, terms.deadline)
+    renderers = {revision_id: Renderer(text.definition) for revision_id, text in texts.items()}
+    return [_claimed(claim, renderers, terms) for claim in claims if claim.attempt["id"] in won]
+
+
+def hand_back(rows: Sequence[Delivery], now: datetime) -> Decisions[None]:
+    """Give claimed deliveries back of which nothing was called."""
+    record = Attempt(ended_at=now, outcome="released", detail="The claim broke off; nothing was called.")
+    if rows:
+        yield SettleAll([Settlement(row["_id"], row["attempt_id"] or "", State.PENDING, record) for row in rows])
+
+
+def _judge(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decisions[dict[str, Judgement]]:
+    """A judgement for each row that its schedule planned. The schedule is read after the row was."""
+    if not rows:
+        return {}
+    schedules: dict[str, Schedule] = yield ReadSchedules({row["schedule_id"] for row in rows})
+    instants = {(row["schedule_id"], row["due_at"]) for row in rows}
+    doubtful = [
+        (name, at) for name, at in instants if name in schedules and _may_be_skipped(schedules[name], at, terms)
+    ]
+    skipped: set[tuple[str, datetime]] = (yield ReadSkips(doubtful)) if doubtful else set()
+    owners = {(name, at): schedules[name].owner_of(at) for name, at in instants if name in schedules}
+    older = {owner.revision_id for (name, _), owner in owners.items() if owner and owner.no != schedules[name].version}
+    texts: dict[str, Revision] = (yield ReadRevisions(older)) if older else {}
+    rulings = {
+        (name, at): _rule_on(schedules.get(name), at, (name, at) in skipped, texts, cache) for name, at in instants
+    }
+    return {row["_id"]: rulings[row["schedule_id"], row["due_at"]] for row in rows}
+
+
+def _may_be_skipped(schedule: Schedule, at: datetime, terms: Terms) -> bool:
+    """Only what was found late, or during a pause, is ever skipped. Clocks differ: half the grace counts as late here."""
+    return terms.now - at > terms.limits.grace / 2 or not all(version.runs for version in schedule.versions)
+
+
+def _rule_on(
+    schedule: Schedule | None, at: datetime, skipped: bool, texts: dict[str, Revision], cache: RuleCache
+) -> Judgement:
+    if schedule is None:
+        return GONE
+    try:
+        return judge(schedule, cache.rules(schedule, texts), at, skipped)
+    except Exception:  # noqa: BLE001 the arithmetic of one rule must not stop the others; planning quarantines its schedule
+        return Judgement(Ruling.WAIT)
+
+
+def _claimed(claim: Claim, renderers: dict[str, Renderer], terms: Terms) -> Claimed:
+    row: Delivery = {**claim.row, "revision_id": claim.revision_id, "version": claim.version}
+    row = claimed(
+        row, claim.attempt, epoch=terms.epoch, deadline=terms.deadline, claim_id=terms.claim_id, now=terms.now
+    )
+    return Claimed(row, renderers[claim.revision_id or ""], terms.deadline_steady)

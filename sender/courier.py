@@ -1,0 +1,305 @@
+"""The courier: takes claimed deliveries through W4 to W7, as many at once as there are seats.
+
+One thread drives all of them. In each turn it asks the fence for all who wait for it in one round trip, starts the calls of
+those that may, and collects the calls that ended; settlements are written by the settler beside it. A seat is free again when
+its outcome is on record, so that a killed sender never leaves more unsettled than it has seats.
+"""
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush
+from itertools import count
+from threading import Lock, Thread
+from typing import Any
+
+from fencepost.clock import Clock
+from fencepost.coordination.fences import Fence, Verdict
+from fencepost.deliveries import Attempt, Outcome, OutcomeKind, Settlement, State
+from fencepost.errors import FencepostError, Invalid, Problem, Unreachable
+from fencepost.failpoints import Failpoints
+from fencepost.logs import get_logger
+from fencepost.providers import Provider
+from fencepost.providers.http import Reply
+from fencepost.providers.transport import Transport
+from sender.delivering import Patience, deliver
+from sender.effects import AskFence, Call, Decisions, Effect, Settle
+from sender.executor import Epochs, Executor
+from sender.outages import Outages
+from sender.passes import Claimed
+from sender.pauses import Pause
+from sender.settler import Settler
+
+log = get_logger(__name__)
+
+_IDLE_SECONDS = 0.5
+_FENCE_RETRY_SECONDS = 0.25
+_BROKEN_OFF_SECONDS = 60
+
+
+class _Seat:
+    """One delivery under way: its decisions, and the effect they wait for."""
+
+    __slots__ = ("asks", "called", "decisions", "item")
+
+    def __init__(self, item: Claimed, decisions: Decisions[Settlement] | None) -> None:
+        self.item, self.decisions = item, decisions
+        self.asks: AskFence | None = None
+        self.called = False
+
+
+class Courier:
+    """Seats, and what waits for one."""
+
+    def __init__(
+        self,
+        *,
+        executor: Executor,
+        fence: Fence,
+        epochs: Epochs,
+        providers: Mapping[str, Provider],
+        transport: Transport,
+        pauses: Mapping[str, Pause],
+        outages: Outages,
+        failpoints: Failpoints,
+        patience: Patience,
+        clock: Clock,
+        seats: int,
+        capacity: int,
+        observe: Callable[[Claimed, Settlement], None],
+        hungry: Callable[[], None],
+    ) -> None:
+        """`capacity` deliveries may wait for the `seats`. `observe` is told of each settlement; `hungry` is called when
+        there is room for more."""
+        self._executor, self._fence, self._epochs, self._providers = executor, fence, epochs, providers
+        self._transport, self._pauses, self._outages, self._patience = transport, pauses, outages, patience
+        self._failpoints = failpoints
+        self._clock, self._seats, self._capacity, self._observe, self._hungry = clock, seats, capacity, observe, hungry
+        self._ready: list[tuple[datetime, int, Claimed]] = []
+        """A heap in the order of the queue, so that who comes later and is due earlier does not wait behind a long list."""
+        self._arrivals = count()
+        self._asking: list[_Seat] = []
+        self._taken: dict[str, _Seat] = {}
+        self._settled: deque[tuple[Settlement, bool]] = deque()
+        self._unwanted: set[int] = set()
+        self._fence_at = 0.0
+        self._of_shard: Counter[int] = Counter()
+        self._lock = Lock()
+        self._stopping = False
+        self._chance = random.Random().random
+        self.refusals: Counter[str] = Counter()
+        self._settler = Settler(executor, outages, self._on_record)
+        self._thread = Thread(target=self._run, name="courier", daemon=True)
+
+    def start(self) -> None:
+        self._settler.start()
+        self._thread.start()
+
+    def offer(self, items: Sequence[Claimed]) -> None:
+        """Take these claimed deliveries; each is sent, or handed back."""
+        with self._lock:
+            for item in items:
+                self._of_shard[item.row["shard"]] += 1
+                heappush(self._ready, (item.row["queue_at"], next(self._arrivals), item))
+        self._transport.wake()
+
+    def room(self) -> int:
+        """How many more may be claimed now."""
+        return max(0, self._capacity - len(self._ready))
+
+    def busy_with(self, shard: int) -> bool:
+        """Whether any delivery of this shard is here and not settled."""
+        with self._lock:
+            return self._of_shard[shard] > 0
+
+    def hand_back(self, shard: int) -> None:
+        """Let go of what waits here of this shard and has no seat; what has one is finished."""
+        self._unwanted.add(shard)
+        self._transport.wake()
+
+    def under_way(self) -> int:
+        """Deliveries that have a seat."""
+        return len(self._taken)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self, seconds: float) -> None:
+        """Finish the calls under way, hand back what has no seat yet; for at most so long."""
+        ends = self._clock.steady() + seconds
+        self._stopping = True
+        self._transport.wake()
+        self._thread.join(seconds)
+        self._settler.stop(max(0.0, ends - self._clock.steady()))
+
+    # -- the thread --------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not (self._stopping and not self._taken and not self._ready):
+            try:
+                self._turn()
+            except Exception:
+                log.exception("The courier stumbled; it goes on.", action="courier.failed")
+        self._transport.close()
+
+    def _turn(self) -> None:
+        self._free_seats()
+        self._fill_seats()
+        self._ask_fence()
+        idle = 0.0 if self._asking and self._clock.steady() >= self._fence_at else _IDLE_SECONDS
+        if self._asking:
+            idle = min(idle, _FENCE_RETRY_SECONDS)
+        for seat, reply in self._transport.poll(idle):
+            assert isinstance(seat, _Seat)
+            self._failpoints.hit("W6.after")
+            self._resume(seat, self._outcome(seat.item.attempt["provider"], reply))
+
+    def _outcome(self, name: str, reply: Reply) -> Outcome:
+        try:
+            outcome = self._providers[name].outcome(reply)
+        except Exception:
+            log.exception("A provider's answer could not be read.", action="provider.unreadable", provider=name)
+            outcome = Outcome(
+                OutcomeKind.UNKNOWN, "The provider's answer could not be read: the mail may have been sent."
+            )
+        pause = self._pauses[name]
+        pause.observe(outcome, self._clock.steady())
+        if pause.away:
+            self._outages.note(Unreachable(name, pause.away))
+        else:
+            self._outages.over(name)
+        return outcome
+
+    def _fill_seats(self) -> None:
+        handed_back = self._unwanted_ones()
+        while self._ready and len(self._taken) < self._seats:
+            with self._lock:
+                _, _, item = heappop(self._ready)
+            pause = self._pauses[item.attempt["provider"]]
+            if self._stopping or pause.allows(self._clock.steady()) == 0:
+                why = "The sender is stopping." if self._stopping else "The provider is left alone for a while."
+                handed_back.append(self._released(item, why))
+                continue
+            seat = _Seat(item, deliver(item, self._patience, self._clock, self._chance()))
+            self._taken[item.attempt["id"]] = seat
+            self._resume(seat, None)
+        if handed_back:
+            self._settler.put(handed_back)
+        if len(self._ready) * 2 < self._capacity:
+            self._hungry()
+
+    def _unwanted_ones(self) -> list[Settlement]:
+        if not self._unwanted:
+            return []
+        shards, self._unwanted = self._unwanted, set()
+        with self._lock:
+            items = [item for _, _, item in self._ready if item.row["shard"] in shards]
+            self._ready = [entry for entry in self._ready if entry[2].row["shard"] not in shards]
+            heapify(self._ready)
+        return [self._released(item, "The shard is being handed over.") for item in items]
+
+    def _released(self, item: Claimed, why: str) -> Settlement:
+        self._taken[item.attempt["id"]] = _Seat(item, None)
+        gained = Attempt(ended_at=self._clock.now(), outcome="released", detail=f"{why} Nothing was called.")
+        return Settlement(item.row["_id"], item.attempt["id"], State.PENDING, gained)
+
+    def _ask_fence(self) -> None:
+        if not self._asking or self._clock.steady() < self._fence_at:
+            return
+        asking, self._asking = self._asking, []
+        requests = [seat.asks.request for seat in asking if seat.asks]
+        try:
+            with self._executor.passing("W4"):
+                answers = self._fence.claim(requests)
+        except Unreachable as error:
+            # Whether they were decided is not known; the same question will be answered the same.
+            self._outages.note(error)
+            self._epochs.forget()
+            self._fence_at = self._clock.steady() + _FENCE_RETRY_SECONDS
+            for seat in asking:
+                self._resume(seat, None)
+            return
+        self._outages.over("redis")
+        for seat, answer in zip(asking, answers, strict=True):
+            if answer.verdict is not Verdict.OK:
+                self.refusals[answer.verdict.value.lower()] += 1
+            self._resume(seat, answer)
+
+    def _resume(self, seat: _Seat, result: Any) -> None:
+        """Go on with one delivery until it waits for the fence, for its call or for the record."""
+        seat.asks = None
+        if seat.decisions is None:
+            return
+        try:
+            effect: Effect = seat.decisions.send(result)
+            while True:
+                match effect:
+                    case AskFence():
+                        seat.asks = effect
+                        self._asking.append(seat)
+                        return
+                    case Settle(settlement):
+                        self._settler.put([settlement])
+                        return
+                    case Call(provider, mail):
+                        try:
+                            request = self._providers[provider].request(mail)
+                        except FencepostError as error:
+                            effect = seat.decisions.throw(error)
+                            continue
+                        except Exception as error:  # noqa: BLE001 whatever is wrong with it, it fails this mail alone
+                            problem = Problem("/message", f"{type(error).__name__}: {error}")
+                            effect = seat.decisions.throw(Invalid(problem))
+                            continue
+                        self._failpoints.hit("W6.before")
+                        seat.called = True
+                        self._transport.start(seat, request, self._patience.call_seconds)
+                        return
+                    case _:
+                        effect = seat.decisions.send(self._executor.perform(effect))
+        except StopIteration:
+            pass
+        except Exception:
+            log.exception(
+                "One mail broke off; the others go on.",
+                action="delivery.broke_off",
+                delivery_id=seat.item.row["_id"],
+            )
+            self._settler.put([self._broken_off(seat)])
+
+    def _broken_off(self, seat: _Seat) -> Settlement:
+        """What nobody foresaw happened to one mail: it is tried again, though not soon, unless it may have been called."""
+        now, item = self._clock.now(), seat.item
+        if seat.called:
+            why = "Something broke after the call had begun: the mail may have been sent."
+            gained = Attempt(ended_at=now, outcome="unknown", detail=why)
+            return Settlement(item.row["_id"], item.attempt["id"], State.UNKNOWN, gained, reason=why)
+        gained = Attempt(
+            ended_at=now, outcome="released", detail="Something broke before the call; nothing was called."
+        )
+        later = now + timedelta(seconds=_BROKEN_OFF_SECONDS)
+        return Settlement(item.row["_id"], item.attempt["id"], State.PENDING, gained, not_before=later)
+
+    def _free_seats(self) -> None:
+        while self._settled:
+            settlement, written = self._settled.popleft()
+            seat = self._taken.pop(settlement.attempt_id)
+            self._resume(seat, written)
+            with self._lock:
+                self._of_shard[seat.item.row["shard"]] -= 1
+            # A lost sender that goes on is told so by the fence, and what it hands back has long been taken over.
+            if not written and settlement.state is not State.PENDING:
+                log.warning(
+                    "A mail had moved on before its outcome was written; nothing was changed.",
+                    action="delivery.duplicate_suspect",
+                    delivery_id=settlement.delivery_id,
+                    attempt_id=settlement.attempt_id,
+                    outcome=settlement.attempt.get("outcome"),
+                )
+            self._observe(seat.item, settlement)
+
+    def _on_record(self, written: Sequence[Settlement], missed: Sequence[Settlement]) -> None:
+        lost = {settlement.attempt_id for settlement in missed}
+        self._settled.extend((settlement, settlement.attempt_id not in lost) for settlement in written)
+        self._transport.wake()

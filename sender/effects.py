@@ -1,0 +1,181 @@
+"""What the decisions ask of the world. Planning, claiming, delivering and rescuing are generators: they yield one of these and
+are sent its result, so the very same decisions run under the executor, and under a simulation that interleaves and breaks them.
+
+An effect whose server can't be reached raises Unreachable inside the generator, unless its result has a word for that.
+"""
+
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from fencepost.coordination.fences import FenceRequest
+from fencepost.deliveries import Delivery, Outcome, Settlement
+from fencepost.messages import Mail
+from fencepost.occurrences import Occurrence
+from fencepost.planning import Plan
+from fencepost.schedules import Schedule
+from fencepost.store.deliveries import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRevisions:
+    """-> dict[str, Revision]: the revisions of these ids that exist."""
+
+    ids: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSchedules:
+    """-> dict[str, Schedule]: those that exist, live or archived."""
+
+    ids: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSkips:
+    """-> set[tuple[str, datetime]]: which of these (schedule id, instant) fall into a run of skips on record."""
+
+    instants: Collection[tuple[str, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """W1 -> set[str]: the ids of those deliveries that stand as they were given."""
+
+    occurrences: Sequence[Occurrence]
+    deliveries: Sequence[Delivery]
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """W2 -> set[str]: the ids of the schedules that stand as planned; their planned instants are frozen."""
+
+    plans: Sequence[Plan]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSkips:
+    """-> None. Put the skips that these schedules hold on record."""
+
+    schedules: Sequence[Schedule]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """-> None. Take a schedule whose arithmetic breaks out of the scans."""
+
+    schedule: Schedule
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRows:
+    """W3 -> set[str]: the ids of the attempts that are on record."""
+
+    claims: Sequence[Claim]
+    claim_id: str
+    epoch: str
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """-> None. Cancel pending deliveries (id -> attempt number as read)."""
+
+    rows: Mapping[str, int]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """-> None. Look at these pending deliveries again then."""
+
+    ids: Collection[str]
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AskFence:
+    """W4 -> FenceAnswer, or None if the fence gave none; asking again with the same request tells what it decided."""
+
+    request: FenceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTrust:
+    """W5 -> bool: the shard is held under this token, is not draining, and the lease is trusted until `until` (steady)."""
+
+    shard: int
+    token: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """W6 -> Outcome: one call to one provider. Raises Invalid if the provider can't take such a mail: nothing was called."""
+
+    provider: str
+    mail: Mail
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """W7 -> bool: whether it is on record; False if the row had moved on and nothing was written."""
+
+    settlement: Settlement
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleAll:
+    """W7 for several -> list[Settlement]: those that found their row elsewhere."""
+
+    settlements: Sequence[Settlement]
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """-> list[FenceAnswer]: whether these attempts can be taken for dead."""
+
+    requests: Sequence[FenceRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class DropShard:
+    """-> None. The fence knows a higher token, `outranked_by`: this shard is another's."""
+
+    shard: int
+    token: int
+    outranked_by: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenewEpoch:
+    """-> None. Redis lost its memory: read the epoch again before anything is claimed."""
+
+
+Effect = (
+    ReadRevisions
+    | ReadSchedules
+    | ReadSkips
+    | Insert
+    | Advance
+    | RecordSkips
+    | Quarantine
+    | ClaimRows
+    | Cancel
+    | Defer
+    | AskFence
+    | CheckTrust
+    | Call
+    | Settle
+    | SettleAll
+    | Kill
+    | DropShard
+    | RenewEpoch
+)
+
+T = TypeVar("T")
+Decisions = Generator[Effect, Any, T]
+"""A generator of effects that returns T."""

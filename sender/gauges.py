@@ -1,0 +1,40 @@
+"""What a sender counts."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fencepost.deliveries import Settlement
+from fencepost.metrics import LAG_SECONDS, Metrics
+from sender.passes import Claimed
+
+
+class Gauges:
+    """Counters and gauges of one sender."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
+        self._settled = metrics.counter(
+            "deliveries_settled_total", "Deliveries by the state an attempt ended in.", ["state", "provider"]
+        )
+        self._late = metrics.seconds(
+            "delivery_lateness_seconds", "From the due instant to the start of the provider call.", buckets=LAG_SECONDS
+        )
+        self._refused = metrics.counter("fence_refusals_total", "Calls that the fence refused.", ["verdict"])
+        self._shards = metrics.gauge("sender_shards", "Shards that this sender holds.")
+        self._seats = metrics.gauge("sender_seats_taken", "Deliveries between the fence and their settlement.")
+
+    def observe(self, item: Claimed, settlement: Settlement) -> None:
+        """One settlement is on record."""
+        provider = item.row["provider"] or ""
+        self._settled.labels(settlement.state.value, provider).inc()
+        called: datetime | None = settlement.attempt.get("called_at")
+        if called is not None:
+            self._late.observe(max(0.0, (called - item.row["due_at"]).total_seconds()))
+        verdict = settlement.attempt.get("fence", "OK")
+        if verdict != "OK":
+            self._refused.labels(verdict.lower()).inc()
+
+    def watch(self, shards: Callable[[], int], seats: Callable[[], int]) -> None:
+        """Read these when somebody asks."""
+        self._shards.set_function(lambda: float(shards()))
+        self._seats.set_function(lambda: float(seats()))

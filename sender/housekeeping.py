@@ -1,0 +1,177 @@
+"""What has to be done now and then: rescue, giving shards back, archiving, counting, alarms."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event, Thread
+
+from fencepost.clock import Clock
+from fencepost.coordination.leases import ShardLeases
+from fencepost.errors import Misconfigured, Unreachable
+from fencepost.logs import get_logger
+from fencepost.schedules import milliseconds
+from fencepost.settings import Settings
+from fencepost.store import Store
+from sender.courier import Courier
+from sender.executor import Epochs, Executor
+from sender.loop import Loop
+from sender.outages import Outages
+from sender.pauses import Pause
+from sender.rescuing import rescue
+
+log = get_logger(__name__)
+_MOST = 500
+
+
+@dataclass
+class Housekeeper:
+    """One thread that keeps house, four rounds a second; not every chore comes in every round. A chore whose server is away is
+    tried again in the next round."""
+
+    settings: Settings
+    store: Store
+    leases: ShardLeases
+    executor: Executor
+    epochs: Epochs
+    courier: Courier
+    pauses: Mapping[str, Pause]
+    outages: Outages
+    clock: Clock
+    loop: Loop
+    wake: Event
+    """Set when other shards are held: mail of a lost sender that comes with them can't wait for its round."""
+    every_seconds: float = 0.25
+
+    def __post_init__(self) -> None:
+        self._stopping = False
+        self._refused_by, self._taken_by = set[str](), set[str]()
+        self._last_pass: dict[int, int] = {}
+        self._thread = Thread(target=self._run, name="housekeeper", daemon=True)
+        self._rounds = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        self._stopping = True
+        self.wake.set()
+        self._thread.join(seconds)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        chores: list[tuple[Callable[[], None], int]] = [
+            (self.give_back_shards, 1),
+            (self.rescue_abandoned, 2),
+            (self.record_refusals, 4),
+            (self.watch_providers, 4),
+            (self.archive_finished, 8),
+            (self.watch_fence, 8),
+        ]
+        while not self._stopping:
+            woken = self.wake.wait(self.every_seconds)
+            self.wake.clear()
+            self._rounds += 1
+            for chore, rounds in chores:
+                if self._rounds % rounds == 0 or (woken and chore == self.rescue_abandoned):
+                    self._do(chore)
+        self._do(self.record_refusals)
+
+    def _do(self, chore: Callable[[], None]) -> None:
+        try:
+            chore()
+        except Unreachable as error:
+            self.outages.note(error)
+        except Exception:
+            log.exception("A chore broke; it is tried again.", action="housekeeping.failed", chore=chore.__name__)
+
+    def give_back_shards(self) -> None:
+        """Let go of draining shards of which nothing is under way."""
+        draining = {held.token: shard for shard, held in self.leases.held().items() if held.draining}
+        begun = self.loop.passes_begun
+        self._last_pass = {token: self._last_pass.get(token, begun) for token in draining}
+        for token, shard in draining.items():
+            # A pass that began before the draining may still claim what it found; later ones leave the shard alone.
+            if self.loop.passes_ended < self._last_pass[token]:
+                continue
+            if self.courier.busy_with(shard):
+                self.courier.hand_back(shard)
+            else:
+                self.leases.release(shard, token)
+
+    def rescue_abandoned(self) -> None:
+        """Take over what lost senders left `sending`, or we ourselves lost track of."""
+        tokens = {shard: held.token for shard, held in self.leases.held().items() if not held.draining}
+        if not tokens:
+            return
+        now = milliseconds(self.clock.now())
+        rows = self.store.deliveries.overdue(
+            tokens, now - timedelta(seconds=self.settings.sender.clock_skew_seconds), _MOST
+        )
+        if not rows:
+            return
+        memory = timedelta(seconds=self.settings.redis.record_ttl_seconds / 2)
+        settlements = self.executor.run(rescue(rows, tokens, now, memory))
+        if settlements:
+            ended = Counter(settlement.state.value for settlement in settlements)
+            log.warning("Mails of a lost sender were taken over.", action="delivery.rescued", **ended)
+            self.loop.wake.set()
+
+    def record_refusals(self) -> None:
+        """Add the fence's refusals to the cluster's record: each is a call that was not made."""
+        counts, self.courier.refusals = self.courier.refusals, Counter()
+        if not counts:
+            return
+        try:
+            self.store.cluster.count_refusals(counts)
+        except Unreachable:
+            self.courier.refusals.update(counts)
+            raise
+
+    def watch_providers(self) -> None:
+        """Raise the alarm while a provider refuses us, and clear it when it takes mail, whoever raised it: a sender that was
+        started anew with the right key ends the alarm of the one before."""
+        for name, pause in self.pauses.items():
+            kind, refused = f"provider.{name}", name in self._refused_by
+            if pause.misconfigured:
+                # Again and again: another sender, whose key is right, may have cleared it.
+                self.store.cluster.raise_alarm(kind, pause.misconfigured, milliseconds(self.clock.now()))
+                self._refused_by.add(name)
+                self._taken_by.discard(name)
+                if not refused:
+                    log.error(
+                        "A provider refuses us; mail waits until that is mended.",
+                        action="provider.refuses",
+                        provider=name,
+                        detail=pause.misconfigured,
+                    )
+            elif pause.takes_mail and name not in self._taken_by:
+                self.store.cluster.clear_alarm(kind)
+                self._taken_by.add(name)
+                self._refused_by.discard(name)
+                if refused:
+                    log.info("The provider takes mail again.", action="provider.accepts", provider=name)
+
+    def watch_fence(self) -> None:
+        """Look after Redis, also while there is no mail to find out with."""
+        try:
+            self.epochs.recheck()
+            self.outages.over("redis")
+        except Misconfigured as error:
+            self.outages.note(Unreachable("redis", str(error)))
+
+    def archive_finished(self) -> None:
+        """Move schedules of which nothing more will come to the archive, once none of their mail is open."""
+        shards = [shard for shard, held in self.leases.held().items() if not held.draining]
+        if not shards:
+            return
+        now = milliseconds(self.clock.now())
+        retention = timedelta(days=self.settings.retention.days)
+        ended = self.store.schedules.finished(shards, now, _MOST)
+        still_open = self.store.deliveries.with_open([schedule.id for schedule in ended]) if ended else set()
+        ended = [schedule for schedule in ended if schedule.id not in still_open]
+        self.store.occurrences.record_skips(ended, now, retention)
+        if archived := self.store.schedules.archive(ended, now):
+            log.info("Schedules that ended are in the archive.", action="schedule.archived", count=len(archived))

@@ -1,0 +1,54 @@
+"""What one pass of the loop works with: who claims, under which tokens and epoch, until when, and for how many seats."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fencepost import ids
+from fencepost.deliveries import Attempt, Delivery
+from fencepost.messages import Renderer
+from fencepost.planning import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of one pass. `tokens` are those of the shards that are held and not draining."""
+
+    now: datetime
+    sender: str
+    tokens: Mapping[int, int]
+    epoch: str
+    provider: str
+    claim_id: str
+    deadline: datetime
+    deadline_steady: float
+    """The same deadline on the steady clock, taken before the claim was written."""
+    room: int
+    """How many deliveries may be claimed."""
+    shards: int
+    limits: Limits
+    retention: timedelta
+
+    def attempt(self, row: Delivery) -> Attempt:
+        """The next attempt for a row."""
+        return Attempt(
+            id=ids.new_id(ids.ATTEMPT),
+            no=row["attempt_no"] + 1,
+            provider=self.provider,
+            sender=self.sender,
+            token=self.tokens[row["shard"]],
+            claimed_at=self.now,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that one attempt of ours has claimed, and what is needed to send it."""
+
+    row: Delivery
+    renderer: Renderer
+    deadline_steady: float
+
+    @property
+    def attempt(self) -> Attempt:
+        return self.row["attempts"][-1]

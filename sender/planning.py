@@ -1,0 +1,136 @@
+"""W1 and W2: a batch of due schedules becomes occurrences and deliveries, and each schedule moves on.
+
+    W1  insert the occurrences and all their deliveries     a crash after it: rows of a schedule that has not moved on
+    W2  compare-and-set each schedule on                     a crash after it: pending or claimed rows, which the scans find
+
+Rows of our own shards are claimed in the same insert (W3 folded into W1) as long as there is room; nothing of them is
+called before W2 has frozen their instant.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from fencepost import ids, occurrences
+from fencepost.deliveries import Attempt, Delivery, Settlement, State, claimed
+from fencepost.messages import Renderer
+from fencepost.occurrences import Occurrence, Origin
+from fencepost.planning import Plan, plan
+from fencepost.schedules import Schedule
+from fencepost.store.revisions import Revision
+from sender.effects import Advance, Decisions, Insert, Quarantine, ReadRevisions, RecordSkips, SettleAll
+from sender.passes import Claimed, Terms
+from sender.rules import RuleCache
+
+FOLDED_PER_SCHEDULE = 100
+"""Mails of one schedule that a pass claims at once; the rest of a long list queues with everybody else's."""
+
+
+def plan_due(schedules: Sequence[Schedule], terms: Terms, cache: RuleCache) -> Decisions[list[Claimed]]:
+    """Plan these schedules; the deliveries that were claimed on the way. One schedule that breaks is quarantined, the
+    others go on."""
+    texts: dict[str, Revision] = yield ReadRevisions(_older_revisions(schedules))
+    plans: list[Plan] = []
+    batch = _Batch(terms, texts)
+    for schedule in schedules:
+        try:
+            decided = plan(schedule, cache.rules(schedule, texts), terms.now, terms.limits)
+            if decided:
+                batch.add(decided)
+                plans.append(decided)
+        except Exception as error:  # noqa: BLE001 whatever one rule or one list of recipients does, the loop goes on
+            yield Quarantine(schedule, f"{type(error).__name__}: {error}")
+    if not plans:
+        return []
+    yield RecordSkips([planned.schedule for planned in plans if planned.schedule.skips])
+    mine: set[str] = yield Insert(batch.occurrences, batch.deliveries)
+    advanced: set[str] = yield Advance(plans)
+    yield RecordSkips([planned.after for planned in plans if planned.skips and planned.schedule.id in advanced])
+    ours = [item for item in batch.claimed if item.row["_id"] in mine]
+    won = [item for item in ours if item.row["schedule_id"] in advanced]
+    lost = [item for item in ours if item.row["schedule_id"] not in advanced]
+    if lost:
+        # An edit, or another sender, was faster: the scan rules on them by the history as it stands then.
+        yield SettleAll([_handed_back(item, terms) for item in lost])
+    return won
+
+
+def _older_revisions(schedules: Iterable[Schedule]) -> set[str]:
+    """What has to be read to plan instants that an earlier version owns: only where an edit came between."""
+    return {
+        version.revision_id
+        for schedule in schedules
+        if schedule.next_run_at is not None and schedule.next_run_at <= schedule.versions[-1].since
+        for version in schedule.versions[:-1]
+    }
+
+
+class _Batch:
+    """The rows of a pass, and which of them it claims at once."""
+
+    def __init__(self, terms: Terms, texts: dict[str, Revision]) -> None:
+        self._terms = terms
+        self._texts = texts
+        self.occurrences: list[Occurrence] = []
+        self.deliveries: list[Delivery] = []
+        self.claimed: list[Claimed] = []
+
+    def add(self, planned: Plan) -> None:
+        """All rows of a plan, or none: raises whatever its text makes of it."""
+        occurrences, deliveries, claims = len(self.occurrences), len(self.deliveries), len(self.claimed)
+        try:
+            self._add(planned)
+        except Exception:
+            del self.occurrences[occurrences:], self.deliveries[deliveries:], self.claimed[claims:]
+            raise
+
+    def _add(self, planned: Plan) -> None:
+        schedule, queued = planned.schedule, 0
+        for instant, version in planned.runs:
+            newest = version.revision_id == schedule.versions[-1].revision_id
+            definition = schedule.definition if newest else self._texts[version.revision_id].definition
+            recipients = len(occurrences.recipients(definition))
+            occurrence = occurrences.occurrence(
+                ids.occurrence_id(schedule.id, instant),
+                owner_id=schedule.owner_id,
+                schedule_id=schedule.id,
+                revision_id=version.revision_id,
+                version=version.no,
+                origin=Origin.SCHEDULE,
+                at=instant,
+                deliveries=recipients,
+                now=self._terms.now,
+                retention=self._terms.retention,
+            )
+            self.occurrences.append(occurrence)
+            rows = occurrences.deliveries(
+                occurrence,
+                definition,
+                shard=schedule.shard,
+                shards=self._terms.shards,
+                now=self._terms.now,
+                queued_before=queued,
+            )
+            renderer = Renderer(definition)
+            for row in islice(rows, max(0, FOLDED_PER_SCHEDULE - queued)):
+                self._claim(row, renderer)
+            self.deliveries.extend(rows)
+            queued += recipients
+
+    def _claim(self, row: Delivery, renderer: Renderer) -> None:
+        terms = self._terms
+        if len(self.claimed) < terms.room and row["shard"] in terms.tokens:
+            row = claimed(
+                row,
+                terms.attempt(row),
+                epoch=terms.epoch,
+                deadline=terms.deadline,
+                claim_id=terms.claim_id,
+                now=terms.now,
+            )
+            self.claimed.append(Claimed(row, renderer, terms.deadline_steady))
+        self.deliveries.append(row)
+
+
+def _handed_back(item: Claimed, terms: Terms) -> Settlement:
+    record = Attempt(ended_at=terms.now, outcome="released", detail="The schedule had moved on; nothing was called.")
+    return Settlement(item.row["_id"], item.attempt["id"], State.PENDING, record)

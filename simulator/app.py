@@ -1,0 +1,79 @@
+"""The simulator's application, built from the settings."""
+
+import logging
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from fencepost.settings import Settings, load
+from simulator import control, mailgun, pages, panel
+from simulator.dials import Dials
+from simulator.events import Events
+from simulator.ledger import Ledger
+
+PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The simulator with its ledger. None: the environment's settings."""
+    simulator = (settings or load()).simulator
+    ledger = Ledger(Path(simulator.folder) if simulator.folder else None)
+    dials, events = Dials(), Events(ledger.after(0, ledger.counts()["accepted"]))
+    app = Flask(__name__)
+    # A line per mail would say nothing that the ledger does not say better, and cost more than the answer.
+    logging.getLogger("gunicorn.access").setLevel(logging.WARNING)
+    app.config.update(MAX_CONTENT_LENGTH=mailgun.MAX_REQUEST_BYTES)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.json.compact = True  # type: ignore[attr-defined]
+    protect(app, simulator.allowed_hosts)
+    app.register_blueprint(mailgun.create(simulator, ledger, dials, events))
+    app.register_blueprint(control.create(ledger, dials, events))
+    app.register_blueprint(pages.create(ledger, dials, events))
+    app.register_blueprint(panel.create(dials))
+    app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"}, endpoint="healthz")
+    app.add_url_rule("/readyz", view_func=lambda: {"status": "ok", "checks": {}}, endpoint="readyz")
+    return app
+
+
+def protect(app: Flask, allowed_hosts: tuple[str, ...]) -> None:
+    """Pages and ledger answer under their own names only, and obey no foreign page. The providers' paths are left alone:
+    they are called by any name, with a key."""
+
+    @app.before_request
+    def refuse_foreigners() -> None:
+        if is_provider_path(request.path):
+            return
+        if urlsplit(f"//{request.host}").hostname not in {host.strip("[]") for host in allowed_hosts}:
+            abort(
+                400,
+                "This server does not answer under that name. Its names are set by FENCEPOST_SIMULATOR__ALLOWED_HOSTS.",
+            )
+        origin = request.headers.get("Origin")
+        if request.method not in ("GET", "HEAD", "OPTIONS") and origin and urlsplit(origin).netloc != request.host:
+            abort(403, "The request was sent from another site, so nothing was changed.")
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        if not is_provider_path(request.path):
+            response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            response.headers["Referrer-Policy"] = "same-origin"  # no-referrer would make Origin null
+            response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            response.headers.setdefault("Cache-Control", "no-cache")
+        return response
+
+    @app.errorhandler(HTTPException)
+    def show(error: HTTPException) -> Response:
+        if request.method == "POST" and error.code in (404, 405):
+            return mailgun.magnificent()
+        if is_provider_path(request.path):
+            return mailgun.message(error.code or 500, error.name)
+        if request.path.startswith("/_simulator"):
+            return app.make_response(({"detail": error.description}, error.code or 500))
+        return app.make_response((render_template("error.html", error=error), error.code or 500))
+
+
+def is_provider_path(path: str) -> bool:
+    return path[:2] == "/v" and path[2:3].isdigit()

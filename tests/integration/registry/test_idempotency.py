@@ -1,0 +1,174 @@
+"""Idempotency-Key: whatever happens to a request, repeating it makes one thing."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fencepost.deliveries import Delivery
+from fencepost.errors import Unreachable
+from fencepost.schedules import Schedule
+from fencepost.store import Store
+from fencepost.store.deliveries import Deliveries
+from fencepost.store.idempotency import IdempotencyKeys
+from fencepost.store.schedules import Schedules
+from registry.app import create_app
+from registry.parts import Parts
+from tests.support.api import Api, MovableClock, text
+
+KEY = {"Idempotency-Key": "order-4711"}
+
+
+def test_a_repeated_request_gets_the_first_answer(api: Api, store: Store, clock: MovableClock) -> None:
+    first = api.call("POST", "/schedules", text(), headers=KEY)
+    api.patch(first.headers["Location"], {"name": "Changed since"})
+    clock.move(hours=5)
+    again = api.call("POST", "/schedules", text(), headers=KEY)
+    assert (again.status_code, again.get_json()) == (201, first.get_json())
+    assert again.headers["Location"] == first.headers["Location"]
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert store.database.schedules.count_documents({}) == 1
+
+
+def test_the_same_body_in_another_order_is_the_same_body(api: Api) -> None:
+    first = api.call("POST", "/schedules", text(), headers=KEY).get_json()
+    again = api.call("POST", "/schedules", dict(reversed(text().items())), headers=KEY).get_json()
+    assert again["id"] == first["id"]
+
+
+def test_another_body_under_the_same_key_is_refused(api: Api, store: Store) -> None:
+    api.call("POST", "/schedules", text(), headers=KEY)
+    refused = api.call("POST", "/schedules", text(name="Other"), headers=KEY)
+    assert (refused.status_code, refused.get_json(force=True)["type"]) == (422, "/problems#key-reused")
+    assert store.database.schedules.count_documents({}) == 1
+
+
+def test_keys_belong_to_their_address(api: Api) -> None:
+    made = [
+        api.call("POST", "/schedules", text(name=name), headers={"Idempotency-Key": name}).get_json() for name in "ab"
+    ]
+    triggered = [api.call("POST", f"/schedules/{one['id']}/trigger", headers=KEY).get_json()["id"] for one in made]
+    assert len(set(triggered)) == 2
+
+
+def test_a_refused_request_leaves_its_key_free(api: Api) -> None:
+    assert api.call("POST", "/schedules", text(name=""), headers=KEY).status_code == 422
+    assert api.call("POST", "/schedules", text(), headers=KEY).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 257, "two words", "käse"])
+def test_a_key_that_is_none_is_refused(api: Api, key: str) -> None:
+    refused = api.call("POST", "/schedules", text(), headers={"Idempotency-Key": key})
+    assert refused.status_code == 422
+    assert refused.get_json(force=True)["errors"][0]["pointer"] == "/Idempotency-Key"
+
+
+class Held(Schedules):
+    """Waits before it writes."""
+
+    reached = threading.Event()
+    go_on = threading.Event()
+
+    def create(self, schedule: Schedule) -> bool:
+        self.reached.set()
+        assert self.go_on.wait(20)
+        return super().create(schedule)
+
+
+def test_while_the_first_request_is_under_way_the_second_is_told_so(parts: Parts, store: Store) -> None:
+    Held.reached.clear()
+    Held.go_on.clear()
+    app = create_app(replace(parts, store=replace(store, schedules=Held(store.database))))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(Api(app.test_client()).call, "POST", "/schedules", text(), headers=KEY)
+        assert Held.reached.wait(20)
+        second = Api(app.test_client()).call("POST", "/schedules", text(), headers=KEY)
+        Held.go_on.set()
+    assert second.status_code == 409
+    assert first.result().status_code == 201
+    assert store.database.schedules.count_documents({}) == 1
+
+
+class LosesAnswer(Schedules):
+    """Writes, and then the connection breaks."""
+
+    lost = 0
+
+    def create(self, schedule: Schedule) -> bool:
+        made = super().create(schedule)
+        type(self).lost += 1
+        if type(self).lost == 1:
+            raise Unreachable("mongodb", "the connection broke")
+        return made
+
+
+def test_a_request_that_broke_off_after_its_write_is_finished_by_its_repetition(parts: Parts, store: Store) -> None:
+    LosesAnswer.lost = 0
+    api = Api(create_app(replace(parts, store=replace(store, schedules=LosesAnswer(store.database)))).test_client())
+    assert api.call("POST", "/schedules", text(), headers=KEY).status_code == 503
+    again = api.call("POST", "/schedules", text(), headers=KEY)
+    assert (again.status_code, again.get_json()["version"]) == (201, 1)
+    assert store.database.schedules.count_documents({}) == 1
+
+
+def test_a_dead_process_keeps_its_key_for_a_moment_only(
+    parts: Parts, api: Api, store: Store, clock: MovableClock
+) -> None:
+    class Dies(IdempotencyKeys):
+        def complete(self, scope: str, answer: dict[str, Any]) -> None:
+            raise SystemExit
+
+    dying = create_app(replace(parts, store=replace(store, idempotency=Dies(store.database))))
+    with pytest.raises(SystemExit):
+        Api(dying.test_client()).call("POST", "/schedules", text(), headers=KEY)
+    assert api.call("POST", "/schedules", text(), headers=KEY).status_code == 409
+    clock.move(seconds=16)
+    assert api.call("POST", "/schedules", text(), headers=KEY).status_code == 201
+    assert store.database.schedules.count_documents({}) == 1
+
+
+def test_a_repeated_trigger_is_the_same_occurrence(api: Api, store: Store, clock: MovableClock) -> None:
+    path = f"/schedules/{api.create(message={'to': ['a@example.com', 'b@example.com']})['id']}/trigger"
+    first = api.call("POST", path, headers=KEY)
+    clock.move(minutes=10)
+    again = api.call("POST", path, headers=KEY)
+    other = api.call("POST", path, headers={"Idempotency-Key": "another"})
+    assert (first.status_code, again.get_json()) == (202, first.get_json())
+    assert other.get_json()["id"] != first.get_json()["id"]
+    assert store.database.occurrences.count_documents({}) == 2
+    assert store.database.deliveries.count_documents({}) == 4
+
+
+class LosesHalf(Deliveries):
+    """The first time, one row is written, and then the connection breaks."""
+
+    calls = 0
+
+    def insert(self, rows: Any) -> set[str]:
+        type(self).calls += 1
+        if type(self).calls == 1:
+            super().insert(rows[:1])
+            raise Unreachable("mongodb", "the connection broke")
+        return super().insert(rows)
+
+
+def test_a_trigger_that_broke_off_is_completed_and_not_doubled(parts: Parts, store: Store, clock: MovableClock) -> None:
+    LosesHalf.calls = 0
+    api = Api(create_app(replace(parts, store=replace(store, deliveries=LosesHalf(store.database)))).test_client())
+    path = f"/schedules/{api.create(message={'to': ['a@example.com', 'b@example.com']})['id']}/trigger"
+    assert api.call("POST", path, headers=KEY).status_code == 503
+    clock.move(seconds=3)
+    assert api.call("POST", path, headers=KEY).status_code == 202
+    rows: list[Delivery] = list(store.database.deliveries.find({}))  # type: ignore[arg-type]
+    assert sorted(row["recipient"] for row in rows) == ["a@example.com", "b@example.com"]
+    assert len({row["due_at"] for row in rows}) == 1
+
+
+def test_triggers_without_a_key_are_each_their_own(api: Api, store: Store) -> None:
+    path = f"/schedules/{api.create()['id']}/trigger"
+    assert api.post(path, status=202)["id"] != api.post(path, status=202)["id"]
+    assert store.database.deliveries.count_documents({}) == 2

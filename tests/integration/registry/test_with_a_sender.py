@@ -1,0 +1,62 @@
+"""What the registry writes a sender sends, and what the sender records the registry shows."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from tests.conftest import StartsStack
+from tests.support.api import text
+from tests.support.eventually import eventually
+
+
+class Client:
+    """The API of a running stack."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        answer = requests.request(method, f"{self._url}{path}", json=body, timeout=20)
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def client(stack: StartsStack) -> Client:
+    return Client(stack(senders=1, frontend=False).registry_url)
+
+
+def test_a_single_run_is_sent_recorded_and_archived(client: Client) -> None:
+    due = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
+    made = client.call("POST", "/schedules", text(recurrence={"type": "once", "at": due.isoformat()}))
+    path = f"/schedules/{made['id']}"
+
+    def accepted() -> Any:
+        emails = client.call("GET", f"/emails?schedule_id={made['id']}&state=accepted")["data"]
+        return emails and client.call("GET", f"/emails/{emails[0]['id']}")
+
+    email = eventually(accepted, seconds=30)
+    assert email["due_at"] == made["next_run_at"]
+    assert [moment["event"] for moment in email["timeline"]] == ["planned", "claimed", "fenced", "called", "accepted"]
+    [attempt] = email["attempts"]
+    assert (attempt["fence"], attempt["outcome"], attempt["number"]) == ("ok", "accepted", 1)
+    assert attempt["token"]["generation"] >= 1
+    [occurrence] = client.call("GET", f"{path}/occurrences")["data"]
+    assert (occurrence["state"], occurrence["emails"]["by_state"]) == ("done", {"accepted": 1})
+    eventually(lambda: client.call("GET", "/schedules?status=archived")["data"], seconds=30)
+    assert client.call("GET", path)["occurrence_count"] == 1
+    assert sum(minute["accepted"] for minute in client.call("GET", "/reports/activity")["data"]) == 1
+
+
+def test_a_trigger_is_sent_at_once_and_the_sender_is_seen(client: Client) -> None:
+    made = client.call("POST", "/schedules", text())
+    client.call("POST", f"/schedules/{made['id']}/pause")
+    client.call("POST", f"/schedules/{made['id']}/trigger")
+    eventually(lambda: client.call("GET", "/emails?state=accepted")["data"], seconds=30)
+    cluster = client.call("GET", "/cluster")
+    [member] = cluster["members"]
+    assert member["shards"] == list(range(64))
+    assert {shard["holder"] for shard in cluster["shards"]} == {member["id"]}
+    assert cluster["notes"] == []

@@ -1,0 +1,103 @@
+"""A mail's time-line, read from its row alone."""
+
+from typing import Any, cast
+
+from fencepost.coordination.tokens import Token
+from fencepost.deliveries import Attempt, Delivery
+from registry.answers.timeline import Moment, timeline
+from tests.support.schedules import at
+
+CREATED = at("2026-03-02 09:00:00")
+
+
+def row(state: str, *attempts: Attempt, **fields: Any) -> Delivery:
+    known = {
+        "origin": "schedule",
+        "version": 3,
+        "state": state,
+        "reason": None,
+        "attempts": list(attempts),
+        "created_at": CREATED,
+        "updated_at": at("2026-03-02 09:10:00"),
+    }
+    return cast(Delivery, {**known, **fields})
+
+
+def attempt(number: int = 1, **fields: Any) -> Attempt:
+    claimed: Attempt = {
+        "id": f"att_{number}",
+        "no": number,
+        "provider": "mailgun",
+        "sender": "host-7",
+        "token": Token(2, 41).number,
+        "claimed_at": at("2026-03-02 09:00:01"),
+    }
+    return cast(Attempt, {**claimed, **fields})
+
+
+def events(moments: list[Moment]) -> list[str]:
+    return [moment.event for moment in moments]
+
+
+def test_a_mail_that_waits_was_planned() -> None:
+    assert timeline(row("pending")) == [Moment(CREATED, "planned", "Due by version 3 of the schedule.")]
+
+
+def test_a_mail_under_way_shows_how_far_it_got() -> None:
+    moments = timeline(row("sending", attempt(fence="OK", fenced_at=at("2026-03-02 09:00:02"))))
+    assert events(moments) == ["planned", "claimed", "fenced"]
+    assert moments[1].detail == "Attempt 1 by host-7, token 2/41, for mailgun."
+
+
+def test_a_mail_that_was_accepted_ends_there_once() -> None:
+    accepted = attempt(
+        fence="OK",
+        fenced_at=at("2026-03-02 09:00:02"),
+        called_at=at("2026-03-02 09:00:02"),
+        ended_at=at("2026-03-02 09:00:03"),
+        outcome="accepted",
+        detail="Queued. Thank you.",
+    )
+    moments = timeline(row("accepted", accepted))
+    assert events(moments) == ["planned", "claimed", "fenced", "called", "accepted"]
+    assert moments[-1] == Moment(at("2026-03-02 09:00:03"), "accepted", "Queued. Thank you.")
+
+
+def test_each_attempt_is_shown() -> None:
+    throttled = attempt(1, ended_at=at("2026-03-02 09:00:03"), outcome="throttled", detail="Too many.")
+    again = attempt(2, claimed_at=at("2026-03-02 09:01:00"))
+    assert events(timeline(row("sending", throttled, again))) == ["planned", "claimed", "throttled", "claimed"]
+
+
+def test_what_the_fence_refused_is_said_in_words() -> None:
+    refused = attempt(
+        fence="STALE", fenced_at=at("2026-03-02 09:00:02"), ended_at=at("2026-03-02 09:00:02"), outcome="released"
+    )
+    moments = timeline(row("pending", refused))
+    assert events(moments) == ["planned", "claimed", "fenced", "released"]
+    assert "another sender holds the shard" in (moments[2].detail or "")
+
+
+def test_a_mail_that_was_cancelled_says_why() -> None:
+    assert timeline(row("cancelled", reason="paused"))[-1] == Moment(at("2026-03-02 09:10:00"), "cancelled", "paused")
+
+
+def test_a_rejected_mail_failed() -> None:
+    rejected = attempt(ended_at=at("2026-03-02 09:00:03"), outcome="rejected", detail="No such domain.")
+    assert events(timeline(row("failed", rejected, reason="No such domain."))) == [
+        "planned",
+        "claimed",
+        "rejected",
+        "failed",
+    ]
+
+
+def test_no_moment_lies_before_an_earlier_one() -> None:
+    """The last state is stamped by the server's clock, the rest by the sender's, which may be ahead."""
+    ended = attempt(ended_at=at("2026-03-02 09:00:03"), outcome="unknown")
+    moments = timeline(row("held", ended, updated_at=at("2026-03-02 09:00:02")))
+    assert [moment.at for moment in moments] == sorted(moment.at for moment in moments)
+
+
+def test_a_triggered_mail_was_a_persons_wish() -> None:
+    assert timeline(row("pending", origin="trigger"))[0].detail == "Triggered by hand."

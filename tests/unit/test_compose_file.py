@@ -1,0 +1,122 @@
+"""What can be seen of docker-compose.yml without an engine; tests/compose runs it on one."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from fencepost.settings import load
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+OURS = {"set_up", "registry", "sender", "frontend", "simulator"}
+SCALED = {"registry", "sender", "frontend"}
+# What the public images have: no curl anywhere, often no shell.
+PROGRAMS = {"python", "etcdctl", "redis-cli"}
+
+FILE: dict[str, Any] = YAML(typ="safe").load(COMPOSE)
+SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+
+
+def test_it_follows_the_schema() -> None:
+    files = [COMPOSE, *(ROOT / "tests").glob("**/compose*.yml"), *(ROOT / "tests" / "compose").glob("*.yml")]
+    assert "ok" in checked(*files).stdout
+
+
+def test_the_schema_refuses_what_is_wrong(tmp_path: Path) -> None:
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text("services: {registry: {healthcheck: {tests: []}}}\n")
+    assert checked(wrong).returncode != 0
+
+
+def test_nothing_in_it_is_unknown_to_one_of_the_two_versions() -> None:
+    """docker-compose 1.29 knows no top-level `name` and no absent `env_file`; names of containers forbid scaling."""
+    assert "name" not in FILE
+    for service in SERVICES.values():
+        assert not {"container_name", "env_file", "version"} & service.keys()
+
+
+def test_only_what_is_not_scaled_has_ports_and_these_are_on_loopback() -> None:
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+    assert not [name for name in SCALED if "ports" in SERVICES[name]]
+    assert {"${REGISTRY_PORT:-5000}:5000", "${FRONTEND_PORT:-3000}:3000"} < {
+        port[len("127.0.0.1:") :] for port in published
+    }
+
+
+def test_health_checks_need_nothing_but_the_images_own_program() -> None:
+    checks = {name: service["healthcheck"]["test"] for name, service in SERVICES.items() if "healthcheck" in service}
+    assert set(checks) == {"registry", "sender", "frontend", "simulator", "etcd1", "etcd2", "etcd3", "redis"}
+    for test in checks.values():
+        assert (test[0], test[1] in PROGRAMS) == ("CMD", True)
+
+
+def test_our_processes_have_no_privileges_and_time_to_end_their_calls() -> None:
+    drain = load({}).sender.drain_seconds
+    for name in OURS:
+        service = SERVICES[name]
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in service["security_opt"]
+        assert float(service["stop_grace_period"].removesuffix("s")) > drain
+    assert "\nUSER 10001:10001\n" in (ROOT / "Dockerfile").read_text()
+
+
+def test_logs_are_rotated() -> None:
+    for service in SERVICES.values():
+        assert {"max-size", "max-file"} <= service["logging"]["options"].keys()
+
+
+def test_settings_are_known_and_no_secret_stands_in_the_file_or_on_a_command_line() -> None:
+    for name in OURS:
+        variables = {key: value for key, value in SERVICES[name]["environment"].items() if "${" not in value}
+        load(variables)
+        assert not [key for key in variables if "KEY" in key or "PASSWORD" in key or "SECRET" in key]
+    for words in commands():
+        assert not [word for word in words if "key" in word.lower() or "password" in word.lower()]
+
+
+def test_what_holds_data_holds_it_in_a_named_volume() -> None:
+    for name in ("mongo", "etcd1", "etcd2", "etcd3", "redis", "simulator"):
+        assert SERVICES[name]["volumes"][0].split(":")[0] == name
+        assert name in FILE["volumes"]
+
+
+def test_the_servers_are_out_of_reach_of_the_pages_and_of_the_world() -> None:
+    assert FILE["networks"]["servers"] == {"internal": True}
+    for name in ("mongo", "etcd1", "etcd2", "etcd3", "redis"):
+        assert SERVICES[name]["networks"] == ["servers"]
+        assert "ports" not in SERVICES[name]
+    for name in ("frontend", "simulator", "balancer"):
+        assert "networks" not in SERVICES[name]
+
+
+def test_secrets_and_local_files_never_reach_the_builder() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert next(line for line in ignored if not line.startswith("#")) == "*"
+    for path in ("config/secrets.env", "frontend/node_modules", "frontend/static/vendor"):
+        assert path in ignored
+    assert not any(line.startswith("!") for line in ignored[ignored.index("config/secrets.env") :])
+
+
+@pytest.mark.parametrize("requirement", ["requirements/local.txt", "requirements/run.txt", "requirements/dev.txt"])
+def test_the_image_gets_no_servers_and_no_tools(requirement: str) -> None:
+    assert requirement not in (ROOT / "Dockerfile").read_text()
+
+
+def commands() -> Iterator[list[str]]:
+    for service in SERVICES.values():
+        command = service.get("command", [])
+        assert isinstance(command, list)
+        yield command
+
+
+def checked(*files: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", *map(str, files)]
+    return subprocess.run(command, capture_output=True, text=True)
