@@ -9,6 +9,7 @@ kills a worker that stays silent, and a sender must not lose its calls that way.
 import os
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import Mapping
 from datetime import timedelta
@@ -42,6 +43,20 @@ class StructuredLogger(Logger):  # type: ignore[misc] # gunicorn has no types
         fields = {"action": "http.request", "method": environ["REQUEST_METHOD"], "path": path, "status": status}
         fields["seconds"] = round(request_time.total_seconds(), 4)
         self.access_log.info("A request was answered.", extra={"fields": fields})
+
+
+# A worker that is asked to end between its birth and the moment it has handlers of its own would queue the signal as the
+# master does, and live on. So these wait from before the fork until it can hear them.
+_ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+os.register_at_fork(
+    before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS),
+    after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS),
+)
+
+
+def post_worker_init(_worker: object) -> None:
+    """A worker has its handlers and its application."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
 
 def child_exit(_server: object, worker: Any) -> None:

@@ -1,12 +1,14 @@
 """Child processes that are ready when they say so, are ended by their id, and never outlive their parent."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -165,8 +167,9 @@ class Process:
 
 
 def free_port(preferred: int = 0) -> int:
-    """A loopback port on which nobody listens: the preferred one, else any."""
-    for port in [*([preferred] if preferred else []), *SystemRandom().sample(_PORTS, k=200)]:
+    """A loopback port on which nobody listens: the preferred one, else one that was not handed out for long. It may be a while
+    until somebody listens there, so two who ask, in whatever processes, must not be given the same."""
+    for port in _candidates(preferred):
         with socket.socket() as probe:
             # As servers do it: connections of the last one that are still being closed don't count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -176,3 +179,24 @@ def free_port(preferred: int = 0) -> int:
                 continue
             return port
     raise OSError(f"no free port found from {_PORTS.start} to {_PORTS.stop}")
+
+
+def _candidates(preferred: int) -> Iterator[int]:
+    if preferred:
+        yield preferred
+    for _ in range(200):
+        yield _next_port()
+
+
+def _next_port() -> int:
+    """One after the other, round and round: all processes of this user count in one file."""
+    path = Path(tempfile.gettempdir()) / f"fencepost-next-port-{os.getuid()}"
+    with path.open("a+") as counter:
+        fcntl.flock(counter, fcntl.LOCK_EX)
+        counter.seek(0)
+        last = counter.read().strip()
+        port = int(last) + 1 if last.isdigit() else SystemRandom().choice(_PORTS)
+        port = port if port in _PORTS else _PORTS.start
+        counter.truncate(0)
+        counter.write(str(port))
+    return port
