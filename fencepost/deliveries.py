@@ -74,6 +74,11 @@ class Attempt(TypedDict, total=False):
     outcome: str
     detail: str
     status: int | None
+    settled_at: datetime
+    """When it was found out what had become of a call whose reply was lost; with the three beside it."""
+    settled_as: str
+    settled_by: str
+    settled_why: str
 
 
 class Delivery(TypedDict):
@@ -109,6 +114,10 @@ class Delivery(TypedDict):
     sender: str | None
     claim_id: str | None
     unknown_since: datetime | None
+    look_up_at: datetime | None
+    """When the provider's records are read next for an unknown or held one; None: at once."""
+    ordered: bool
+    """A person had it sent again: a pause or an edit of its schedule does not take it back."""
     receipt: str | None
     purge_at: datetime
 
@@ -133,6 +142,16 @@ def claimed(
     }
 
 
+class Author(StrEnum):
+    """Who settles a delivery, which decides from where it may come."""
+
+    OWNER = "owner"
+    """The sender that made the attempt, or the provider's own word."""
+    RESCUER = "rescuer"
+    RECONCILER = "reconciler"
+    PERSON = "person"
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What W7 writes for one attempt: the state, from where it may come, and what the attempt's record gains."""
@@ -147,9 +166,15 @@ class Settlement:
     """For `pending`: when it may be tried again; None leaves it as it is."""
     adopt: tuple[int, str] | None = None
     """For `unknown` after TAKEN: the number and the id of the attempt that the fence holds."""
-    rescue: bool = False
-    """Written by somebody else than the attempt's owner: only a row that is still `sending` may be moved."""
+    author: Author = Author.OWNER
 
     @property
     def allowed_from(self) -> tuple[State, ...]:
-        return (State.SENDING,) if self.rescue or self.state is State.UNKNOWN else SETTLES
+        match self.author:
+            case Author.RESCUER:
+                return (State.SENDING,)
+            case Author.RECONCILER:
+                return (State.UNKNOWN, State.HELD) if self.state is State.ACCEPTED else (State.UNKNOWN,)
+            case Author.PERSON:
+                return (State.HELD,)
+        return (State.SENDING,) if self.state is State.UNKNOWN else SETTLES

@@ -103,7 +103,7 @@ class Renderer:
         return Mail(
             delivery_id=delivery_id,
             attempt_no=attempt_no,
-            message_id=f"{delivery_id}@{sender.email.rpartition('@')[2]}",
+            message_id=message_id(delivery_id, message),
             sender=sender,
             to=tuple(_address(address) for address in to),
             cc=tuple(_address(address) for address in message["cc"]),
@@ -127,6 +127,11 @@ class Renderer:
             return {name: _compile(name, self._message.get(name)) for name in _TEMPLATED}
         except LiquidError as error:
             raise CannotRender(_first_line(error)) from error
+
+
+def message_id(delivery_id: str, message: Mapping[str, Any]) -> str:
+    """The Message-ID of a delivery of this message, without angle brackets: known without rendering anything."""
+    return f"{delivery_id}@{message['from']['email'].rpartition('@')[2]}"
 
 
 def _compile(name: str, source: str | None) -> "BoundTemplate | str | None":

@@ -126,6 +126,8 @@ def deliveries(
             sender=None,
             claim_id=None,
             unknown_since=None,
+            look_up_at=None,
+            ordered=False,
             receipt=None,
             purge_at=occurrence["purge_at"],
         )

@@ -12,7 +12,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from fencepost.errors import Misconfigured
 from fencepost.failpoints import VARIABLE as FAILPOINT_VARIABLE
@@ -28,6 +28,16 @@ def _split(value: object) -> object:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Several values; in a variable they are separated by commas."""
+
+
+def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
+    if any(value <= 0 for value in values) or list(values) != sorted(set(values)):
+        raise ValueError("write seconds above 0, each more than the one before, separated by commas")
+    return values
+
+
+Seconds = Annotated[tuple[float, ...], BeforeValidator(_split), AfterValidator(_ascending)]
+"""Several waits, ascending."""
 
 
 class Section(BaseModel):
@@ -126,6 +136,20 @@ class Sender(Section):
     """Where a sender serves /metrics, /healthz and /readyz; 0 takes a free port."""
 
 
+class Settlement(Section):
+    """How a mail whose reply was lost is settled from its provider's records."""
+
+    window_seconds: float = Field(2100, gt=0)
+    """Counted from when the mail became unknown: after this, that the records show no trace counts. Longer than the provider
+    takes to index what it accepted (Mailgun: half an hour), and a call, and what clocks differ."""
+    look_up_seconds: Seconds = (15, 60, 120, 300, 600, 1800)
+    """When the records are read before that."""
+    give_up_seconds: float = Field(86_400, gt=0)
+    """After this, records that can't be read are waited for no longer: the mail is held."""
+    look_ups_per_second: float = Field(1.5, gt=0, le=1000)
+    """For each sender; Mailgun takes 300 a minute of all of them."""
+
+
 class Retention(Section):
     days: int = Field(90, ge=8)
     """Occurrences and deliveries are purged this long after they were due: beyond the fence's own seven days."""
@@ -160,6 +184,7 @@ class Settings(Section):
     frontend: Frontend = Frontend()
     simulator: Simulator = Simulator()
     sender: Sender = Sender()
+    settlement: Settlement = Settlement()
     retention: Retention = Retention()
     providers: Providers = Providers()
 

@@ -21,7 +21,7 @@ _LOOK_AGAIN = timedelta(milliseconds=200)
 def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decisions[list[Claimed]]:
     """Claim what may be sent; cancel what an edit, a pause or a skip took away; leave what is not frozen."""
     judgements: dict[str, Judgement] = yield from _judge(
-        [row for row in rows if row["origin"] == Origin.SCHEDULE], terms, cache
+        [row for row in rows if row["origin"] == Origin.SCHEDULE and not row.get("ordered")], terms, cache
     )
     cancelled: dict[str, dict[str, int]] = defaultdict(dict)
     waiting: list[str] = []

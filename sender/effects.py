@@ -14,6 +14,7 @@ from fencepost.deliveries import Delivery, Outcome, Settlement
 from fencepost.messages import Mail
 from fencepost.occurrences import Occurrence
 from fencepost.planning import Plan
+from fencepost.reconciliation import Postponed, Reference
 from fencepost.schedules import Schedule
 from fencepost.store.deliveries import Claim
 
@@ -142,6 +143,28 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadEvents:
+    """-> dict[str, list[Event]]: what providers told us of these deliveries by themselves."""
+
+    delivery_ids: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """-> dict[str, Trace]: what the providers' own records say of these deliveries, by id. One that has no records to ask is
+    NO_RECORDS; what could not be read is UNREADABLE."""
+
+    references: Sequence[Reference]
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """-> None. Nothing is decided about these yet: look them up again then."""
+
+    postponed: Sequence[Postponed]
+
+
+@dataclass(frozen=True, slots=True)
 class DropShard:
     """-> None. The fence knows a higher token, `outranked_by`: this shard is another's."""
 
@@ -172,6 +195,9 @@ Effect = (
     | Settle
     | SettleAll
     | Kill
+    | ReadEvents
+    | LookUp
+    | LookAgain
     | DropShard
     | RenewEpoch
 )

@@ -63,8 +63,10 @@ class Executor:
         self._store, self._fence, self._epochs, self._leases = store, fence, epochs, leases
         self._failpoints, self._clock, self._retention = failpoints, clock, retention
 
-    def run(self, decisions: Decisions[T]) -> T:
-        """Perform every effect; what the decisions return. Raises what a server's failure makes of them."""
+    def run(self, decisions: Decisions[T], perform: Callable[[Effect], Any] | None = None) -> T:
+        """Perform every effect; what the decisions return. `perform` is for who has effects of its own, and hands the others
+        back to this executor's. Raises what a server's failure makes of them."""
+        perform = perform or self.perform
         step: Callable[[], Effect] = lambda: next(decisions)  # noqa: E731
         while True:
             try:
@@ -72,15 +74,7 @@ class Executor:
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-            step = self._resuming(decisions, effect)
-
-    def _resuming(self, decisions: Decisions[Any], effect: Effect) -> Callable[[], Effect]:
-        try:
-            result = self.perform(effect)
-        except Unreachable as error:
-            failure = error
-            return lambda: decisions.throw(failure)
-        return lambda: decisions.send(result)
+            step = _resuming(decisions, effect, perform)
 
     def perform(self, effect: Effect) -> Any:
         """Do it; its result as the effect describes it."""
@@ -121,6 +115,10 @@ class Executor:
                     return store.deliveries.settle(settlements)
             case effects.Kill(requests):
                 return self._fence.kill(requests)
+            case effects.ReadEvents(delivery_ids):
+                return store.events.of(delivery_ids)
+            case effects.LookAgain(postponed):
+                return store.deliveries.look_again(postponed)
             case effects.CheckTrust(shard, token, until):
                 with self.passing("W5"):
                     return self._leases.may_call(shard, token, until)
@@ -136,3 +134,12 @@ class Executor:
         self._failpoints.hit(f"{step}.before")
         yield
         self._failpoints.hit(f"{step}.after")
+
+
+def _resuming(decisions: Decisions[Any], effect: Effect, perform: Callable[[Effect], Any]) -> Callable[[], Effect]:
+    try:
+        result = perform(effect)
+    except Unreachable as error:
+        failure = error
+        return lambda: decisions.throw(failure)
+    return lambda: decisions.send(result)

@@ -1,6 +1,6 @@
 """What a sender counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from fencepost.deliveries import Settlement
@@ -21,6 +21,9 @@ class Gauges:
         )
         self._refused = metrics.counter("fence_refusals_total", "Calls that the fence refused.", ["verdict"])
         self._shards = metrics.gauge("sender_shards", "Shards that this sender holds.")
+        self._doubtful = metrics.gauge(
+            "deliveries_in_doubt", "Deliveries of this sender's shards that are unknown or held.", ["state"]
+        )
         self._seats = metrics.gauge("sender_seats_taken", "Deliveries between the fence and their settlement.")
 
     def observe(self, item: Claimed, settlement: Settlement) -> None:
@@ -33,6 +36,11 @@ class Gauges:
         verdict = settlement.attempt.get("fence", "OK")
         if verdict != "OK":
             self._refused.labels(verdict.lower()).inc()
+
+    def doubtful(self, counts: Mapping[str, int]) -> None:
+        """How many are unknown and how many held in the shards of this sender."""
+        for state, count in counts.items():
+            self._doubtful.labels(state).set(count)
 
     def watch(self, shards: Callable[[], int], seats: Callable[[], int]) -> None:
         """Read these when somebody asks."""

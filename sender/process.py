@@ -26,9 +26,11 @@ from sender.delivering import Patience
 from sender.executor import Epochs, Executor
 from sender.gauges import Gauges
 from sender.housekeeping import Housekeeper
+from sender.look_ups import LookUps
 from sender.loop import Loop
 from sender.outages import Outages
 from sender.pauses import Pause
+from sender.reconciler import Reconciler
 from sender.status import Checks, StatusServer
 
 log = get_logger(__name__)
@@ -169,6 +171,17 @@ class SenderProcess:
             loop=self._loop,
             wake=self._wake_housekeeper,
         )
+        self._reconciler = Reconciler(
+            settings=settings,
+            store=self._store,
+            leases=self._leases,
+            executor=self._executor,
+            look_ups=LookUps(self._providers, options.call_timeout_seconds),
+            outages=self._outages,
+            clock=self._clock,
+            gauges=self._gauges,
+            wake=self._wake,
+        )
         self._gauges.watch(lambda: len(self._leases.held()), self._courier.under_way)
 
     def _start(self) -> None:
@@ -177,13 +190,14 @@ class SenderProcess:
         self._courier.start()
         self._loop.start()
         self._housekeeper.start()
+        self._reconciler.start()
         self._parts_started = True
 
     def _drain(self) -> None:
         """Claim no more, finish the calls under way, hand back the rest, give the shards back, revoke the lease last."""
         log.info("Draining: calls under way are finished, the rest is handed back.", action="sender.draining")
         ends = self._clock.steady() + self._settings.sender.drain_seconds
-        for part in (self._loop, self._courier, self._housekeeper):
+        for part in (self._loop, self._courier, self._housekeeper, self._reconciler):
             part.stop(max(0.0, ends - self._clock.steady()))
         self._leases.drain()
         for shard, held in self._leases.held().items():
@@ -199,7 +213,8 @@ class SenderProcess:
     def _is_alive(self) -> bool:
         if not self._parts_started:
             return True
-        return self._loop.is_alive() and self._courier.is_alive() and self._housekeeper.is_alive()
+        parts = (self._loop, self._courier, self._housekeeper, self._reconciler)
+        return all(part.is_alive() for part in parts)
 
     def _checks(self) -> Checks:
         if not self._parts_started:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
-from fencepost.deliveries import Attempt, Delivery, Settlement, State
+from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
 from sender.effects import Decisions, DropShard, Kill, SettleAll
 
 _MAY_HAVE_CALLED = "Its sender was lost after the fence had let it call: the mail may have been sent."
@@ -55,4 +55,4 @@ def _unknown(row: Delivery, why: str, now: datetime) -> Settlement:
 def _settlement(row: Delivery, state: State, outcome: str, why: str, now: datetime) -> Settlement:
     gained = Attempt(ended_at=now, outcome=outcome, detail=why)
     reason = why if state is State.UNKNOWN else None
-    return Settlement(row["_id"], row["attempt_id"] or "", state, gained, reason=reason, rescue=True)
+    return Settlement(row["_id"], row["attempt_id"] or "", state, gained, reason=reason, author=Author.RESCUER)

@@ -8,6 +8,7 @@ from fencepost.errors import Misconfigured
 from fencepost.messages import Mail
 from fencepost.providers.http import HttpRequest, Reply
 from fencepost.providers.mailgun import Mailgun
+from fencepost.reconciliation import Reference, Trace
 from fencepost.settings import Providers
 
 
@@ -23,6 +24,14 @@ class Provider(Protocol):
 
     def outcome(self, reply: Reply) -> Outcome:
         """How that call ended."""
+        ...
+
+    def look_up(self, reference: Reference) -> HttpRequest | None:
+        """The call that asks the provider's records for a mail; None if it has none that can be asked."""
+        ...
+
+    def trace(self, reference: Reference, reply: Reply) -> Trace | HttpRequest:
+        """What the records say of it, or the next call that has to be made to tell."""
         ...
 
 

@@ -21,10 +21,9 @@ from fencepost.deliveries import Outcome, OutcomeKind
 from fencepost.errors import Invalid, Misconfigured, Problem
 from fencepost.messages import Address, Mail
 from fencepost.providers.http import HttpReply, HttpRequest, Lost, NotSent, Reply
+from fencepost.providers.mailgun_events import DELIVERY_VARIABLE, MailgunEvents
+from fencepost.reconciliation import Reference, Trace
 from fencepost.settings import Mailgun as MailgunSettings
-
-DELIVERY_VARIABLE = "fencepost"
-"""The custom variable that carries `<delivery id>/<attempt number>`: Mailgun's events and webhooks bring it back."""
 
 MAX_RECIPIENTS = 1000
 MAX_TAGS = 3
@@ -76,6 +75,7 @@ class Mailgun:
         self._url = f"{base_url}/v3/{settings.domain}/messages"
         self._authorization = "Basic " + b64encode(f"api:{settings.api_key.get_secret_value()}".encode()).decode()
         self._clock = clock
+        self._events = MailgunEvents(base_url, settings)
 
     def request(self, mail: Mail) -> HttpRequest:
         """The call that asks Mailgun to send `mail`; equal mails give equal bytes. Raises Invalid, with pointers into
@@ -110,6 +110,14 @@ class Mailgun:
                 wait = wait_seconds(reply, self._clock.now())
                 return Outcome(OutcomeKind.THROTTLED, f"Mailgun asks for a pause: {text}", None, 429, wait)
         return Outcome(OutcomeKind.UNKNOWN, f"{status} does not say whether the mail was taken: {text}", status=status)
+
+    def look_up(self, reference: Reference) -> HttpRequest:
+        """The call that asks Mailgun's records for a mail."""
+        return self._events.look_up(reference)
+
+    def trace(self, reference: Reference, reply: Reply) -> Trace | HttpRequest:
+        """What they answered, or what to ask next."""
+        return self._events.trace(reference, reply)
 
 
 def wait_seconds(reply: HttpReply, now: datetime) -> float | None:

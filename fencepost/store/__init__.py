@@ -1,15 +1,17 @@
 """The only importer of pymongo: one module a collection, each with its queries and the indexes they use."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pymongo.database import Database
 
 from fencepost import settings
 from fencepost.store.cluster import ClusterRecords
 from fencepost.store.deliveries import Deliveries
+from fencepost.store.events import Events
 from fencepost.store.idempotency import IdempotencyKeys
 from fencepost.store.migrations import migrate, pending
-from fencepost.store.mongodb import Document, answering, connect
+from fencepost.store.mongodb import Document, answering, connect, server_time
 from fencepost.store.occurrences import Occurrences
 from fencepost.store.reports import Reports
 from fencepost.store.revisions import Revisions
@@ -28,6 +30,7 @@ class Store:
     cluster: ClusterRecords
     idempotency: IdempotencyKeys
     reports: Reports
+    events: Events
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -42,6 +45,7 @@ class Store:
             ClusterRecords(database),
             IdempotencyKeys(database),
             Reports(database),
+            Events(database),
         )
 
     def migrate(self) -> list[str]:
@@ -50,6 +54,10 @@ class Store:
 
     def pending_migrations(self) -> list[str]:
         return pending(self.database)
+
+    def now(self) -> datetime:
+        """What the server's clock says, aware UTC. Raises Unreachable."""
+        return server_time(self.database)
 
     def ping(self) -> None:
         """Raises Unreachable if there is no primary that answers."""

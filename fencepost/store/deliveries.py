@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from fencepost.deliveries import Attempt, Delivery, Settlement, State
 from fencepost.errors import NotFound
+from fencepost.reconciliation import Postponed
 from fencepost.store.mongodb import DUPLICATE_KEY, Document, answering, each_its_own
 from fencepost.store.pages import Cursor, Page, page
 from fencepost.store.settlements import each_once, settling, stands
 
 _OPEN = [State.PENDING.value, State.SENDING.value]
+_DOUBTFUL = [State.UNKNOWN.value, State.HELD.value]
 _ANY_SHARD = {"$gte": 0}
 """Said of the leading field, so that a count may use the index of one state."""
 
@@ -36,6 +38,11 @@ INDEXES = [
         [("state", ASCENDING), ("_id", DESCENDING)],
         name="remarkable",
         partialFilterExpression={"state": {"$in": _REMARKABLE}},
+    ),
+    IndexModel(
+        [("shard", ASCENDING), ("look_up_at", ASCENDING)],
+        name="doubtful",
+        partialFilterExpression={"state": {"$in": _DOUBTFUL}},
     ),
     IndexModel([("schedule_id", ASCENDING)], name="open", partialFilterExpression={"state": {"$in": _OPEN}}),
     IndexModel([("occurrence_id", ASCENDING)], name="of_occurrence"),
@@ -182,6 +189,41 @@ class Deliveries:
             rows = self.database.deliveries.find({"state": "sending", "$or": late}).limit(limit)
             return cast("list[Delivery]", list(rows))
 
+    def doubtful(self, shards: Iterable[int], now: datetime, limit: int) -> list[Delivery]:
+        """What is unknown or held in these shards, and to be looked up by `now`; the longest waiting first."""
+        query = {
+            "shard": {"$in": list(shards)},
+            "state": {"$in": _DOUBTFUL},
+            # None, or missing where a sender of an older version wrote the row: nobody has looked at it yet.
+            "$or": [{"look_up_at": None}, {"look_up_at": {"$lte": now}}],
+        }
+        with answering():
+            rows = self.database.deliveries.find(query).sort("look_up_at", 1).limit(limit)
+            return cast("list[Delivery]", list(rows))
+
+    def look_again(self, postponed: Sequence[Postponed]) -> None:
+        """Look these up again then, if their attempt is still in doubt."""
+        updates = [
+            UpdateOne(
+                {"_id": one.delivery_id, "attempt_id": one.attempt_id, "state": {"$in": _DOUBTFUL}},
+                {"$set": {"look_up_at": one.until}},
+            )
+            for one in postponed
+        ]
+        if updates:
+            with answering():
+                self.database.deliveries.bulk_write(updates, ordered=False)
+
+    def count_doubtful(self, shards: Iterable[int]) -> dict[str, int]:
+        """How many in these shards are unknown, and how many held."""
+        stages: list[Document] = [
+            {"$match": {"shard": {"$in": list(shards)}, "state": {"$in": _DOUBTFUL}}},
+            {"$group": {"_id": "$state", "count": {"$sum": 1}}},
+        ]
+        with answering():
+            found = {row["_id"]: row["count"] for row in self.database.deliveries.aggregate(stages)}
+        return {state: found.get(state, 0) for state in _DOUBTFUL}
+
     def claimed(self, shards: Iterable[int], claim_ids: Collection[str]) -> list[Delivery]:
         """What is `sending` in these shards under one of these claims."""
         query = {"state": "sending", "shard": {"$in": list(shards)}, "claim_id": {"$in": list(claim_ids)}}
@@ -209,7 +251,9 @@ class Deliveries:
         """A pause or a delete: cancel what its own occurrences still have pending. Returns the ids of those under way."""
         own = {"schedule_id": schedule_id, "origin": "schedule"}
         with answering():
-            self.database.deliveries.update_many({**own, "state": "pending"}, _cancelled(reason))
+            self.database.deliveries.update_many(
+                {**own, "state": "pending", "ordered": {"$ne": True}}, _cancelled(reason)
+            )
             return [
                 row["_id"]
                 for row in self.database.deliveries.find({**own, "state": "sending"}, {"_id": 1}).limit(10_000)

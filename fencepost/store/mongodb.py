@@ -75,7 +75,7 @@ def _sentence(error: Exception) -> str:
 def server_time(database: Database[Document]) -> datetime:
     """What the server's clock says, aware UTC."""
     with answering():
-        answer: datetime = database.command("hello")["localTime"]
+        answer: datetime = database.command("hello", codec_options=database.codec_options)["localTime"]
         return answer
 
 

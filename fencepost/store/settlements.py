@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fencepost.deliveries import Settlement, State
+from fencepost.deliveries import Author, Settlement, State
 from fencepost.schedules import milliseconds
 from fencepost.store.mongodb import Document, each_its_own, own
 
@@ -21,8 +21,11 @@ def stands(row: Document | None, settlement: Settlement) -> bool:
     if row["state"] != settlement.state.value:
         return False
     recorded: Document = next((attempt for attempt in row["attempts"] if attempt["id"] == settlement.attempt_id), {})
-    ended_at = settlement.attempt.get("ended_at")
-    return recorded.get("ended_at") == (ended_at and milliseconds(ended_at))
+    gained = settlement.attempt
+    stamp, written_at = (
+        ("settled_at", gained["settled_at"]) if "settled_at" in gained else ("ended_at", gained.get("ended_at"))
+    )
+    return recorded.get(stamp) == (written_at and milliseconds(written_at))
 
 
 def each_once(settlements: Sequence[Settlement]) -> list[list[Settlement]]:
@@ -57,6 +60,9 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         # Counted by the server's clock, from entering the state: the settling window must not hang on a sender's clock.
         enters = own([settlement.state is State.UNKNOWN for settlement in settlements])
         expressions["unknown_since"] = {"$cond": [enters, "$$NOW", "$unknown_since"]}
+        expressions["look_up_at"] = {"$cond": [enters, None, "$look_up_at"]}
+    if any(settlement.author is Author.PERSON for settlement in settlements):
+        expressions["ordered"] = own([settlement.author is Author.PERSON for settlement in settlements])
     if any(settlement.adopt for settlement in settlements):
         adopted = own([settlement.adopt for settlement in settlements])
         number, holder = {"$arrayElemAt": [adopted, 0]}, {"$arrayElemAt": [adopted, 1]}

@@ -37,6 +37,8 @@ QUICK = {
     "FENCEPOST_SENDER__CLOCK_SKEW_SECONDS": "0.5",
     "FENCEPOST_SENDER__RETRY_BASE_SECONDS": "0.2",
     "FENCEPOST_SENDER__SHARDS": "8",
+    # What is unknown stays so while a test looks at it.
+    "FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "600",
 }
 """Settings under which what takes a quarter of a minute takes seconds."""
 

@@ -112,5 +112,5 @@ def _text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(str(part) for part in value)
     return "" if value is None else str(value)

@@ -80,7 +80,9 @@ def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     if absent := assets.missing():
         missing(f"the pages' files are missing ({', '.join(absent)}): python -m frontend.assets")
     territory = Territory.fresh(servers)
-    stack = Stack(tmp_path_factory.mktemp("pages"), territory.variables, ports=Ports.free(), senders=1)
+    # What is unknown stays so while a reader looks at it.
+    variables = {**territory.variables, "FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "600"}
+    stack = Stack(tmp_path_factory.mktemp("pages"), variables, ports=Ports.free(), senders=1)
     try:
         site = Site(stack.start())
         yield site

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from fencepost import ids
-from fencepost.deliveries import Attempt, Delivery, Settlement, State
+from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
 from fencepost.store import Store
 from fencepost.store.deliveries import Claim
 from tests.support.rows import attempt, now, planned, sending
@@ -116,7 +116,7 @@ def test_a_repeated_settlement_stands_although_mongodb_keeps_milliseconds_only(s
 def test_two_attempts_of_one_mail_that_end_together_are_kept_apart(store: Store) -> None:
     [row] = [sending(row) for row in pending(1)]
     store.deliveries.insert([row])
-    store.deliveries.settle([settle(row, State.PENDING, rescue=True)])
+    store.deliveries.settle([settle(row, State.PENDING, author=Author.RESCUER)])
     claim(store, [stored(store, row)])
     killed, accepted = settle(row, State.PENDING), settle(stored(store, row), State.ACCEPTED, receipt="<1@mg>")
     assert store.deliveries.settle([killed, accepted]) == [killed]
@@ -128,7 +128,7 @@ def test_two_attempts_of_one_mail_that_end_together_are_kept_apart(store: Store)
 def test_an_owner_whose_attempt_was_passed_writes_nothing(store: Store) -> None:
     [row] = [sending(row) for row in pending(1)]
     store.deliveries.insert([row])
-    rescued = settle(row, State.PENDING, rescue=True)
+    rescued = settle(row, State.PENDING, author=Author.RESCUER)
     store.deliveries.settle([rescued])
     claims, _ = claim(store, [stored(store, row)])
     late = settle(row, State.ACCEPTED, receipt="<late@mg>")
@@ -139,7 +139,7 @@ def test_an_owner_whose_attempt_was_passed_writes_nothing(store: Store) -> None:
 def test_a_cancelled_mail_is_not_brought_back_by_its_late_owner(store: Store) -> None:
     [row] = [sending(row) for row in pending(1)]
     store.deliveries.insert([row])
-    store.deliveries.settle([settle(row, State.PENDING, rescue=True)])
+    store.deliveries.settle([settle(row, State.PENDING, author=Author.RESCUER)])
     store.deliveries.cancel({row["_id"]: 1}, "paused")
     handed_back = settle(row, State.PENDING)
     assert store.deliveries.settle([handed_back]) == [handed_back]
@@ -149,7 +149,7 @@ def test_a_cancelled_mail_is_not_brought_back_by_its_late_owner(store: Store) ->
 def test_unknown_comes_only_from_sending_and_accepted_settles_it(store: Store) -> None:
     [row] = [sending(row) for row in pending(1)]
     store.deliveries.insert([row])
-    rescued = settle(row, State.UNKNOWN, rescue=True, reason="lost")
+    rescued = settle(row, State.UNKNOWN, author=Author.RESCUER, reason="lost")
     assert store.deliveries.settle([rescued]) == []
     assert store.deliveries.settle([settle(row, State.ACCEPTED, receipt="<1@mg>")]) == []
     assert store.deliveries.settle([settle(row, State.UNKNOWN)]) == [], "no news, and nothing is written"
@@ -159,7 +159,7 @@ def test_unknown_comes_only_from_sending_and_accepted_settles_it(store: Store) -
 def test_doubt_about_an_attempt_that_was_taken_for_dead_is_news(store: Store) -> None:
     [row] = [sending(row) for row in pending(1)]
     store.deliveries.insert([row])
-    store.deliveries.settle([settle(row, State.PENDING, rescue=True)])
+    store.deliveries.settle([settle(row, State.PENDING, author=Author.RESCUER)])
     unknown = settle(row, State.UNKNOWN)
     assert store.deliveries.settle([unknown]) == [unknown]
     assert stored(store, row)["state"] == "pending"
@@ -168,7 +168,9 @@ def test_doubt_about_an_attempt_that_was_taken_for_dead_is_news(store: Store) ->
 def test_only_what_enters_unknown_is_stamped_with_the_servers_time(store: Store) -> None:
     lost, untouched = (sending(row) for row in pending(2))
     store.deliveries.insert([lost, untouched])
-    store.deliveries.settle([settle(lost, State.UNKNOWN, rescue=True), settle(untouched, State.PENDING, rescue=True)])
+    store.deliveries.settle(
+        [settle(lost, State.UNKNOWN, author=Author.RESCUER), settle(untouched, State.PENDING, author=Author.RESCUER)]
+    )
     assert stored(store, lost)["unknown_since"] is not None
     assert stored(store, untouched)["unknown_since"] is None
 

@@ -1,0 +1,190 @@
+"""What becomes of a mail whose call nobody knows the end of. Pure: what is on record and the server's clock in, a verdict out.
+
+A lost reply is never guessed at. The provider's own records are read a few times, ever more seldom. A trace settles the mail as
+accepted; that there is none counts only once the settling window has passed since the mail became `unknown`: longer than the
+provider takes to index what it accepted, and a call, and what clocks differ. Then its owner's policy decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
+from fencepost.events import TAKEN, Event
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a mail is looked up again of which no record will tell more."""
+
+
+class Evidence(StrEnum):
+    """What a provider's records say about a delivery."""
+
+    ACCEPTED = "accepted"
+    """They show that it was taken, under whichever of its attempts."""
+    REFUSED = "refused"
+    """They show that it was taken, and then not sent."""
+    NO_TRACE = "no trace"
+    UNREADABLE = "unreadable"
+    """They could not be read: this says nothing."""
+    NO_RECORDS = "no records"
+    """This provider has none that can be asked: nothing will ever tell."""
+
+
+class Policy(StrEnum):
+    """What the owner of a mail wants when no trace of it was found (`on_unknown`)."""
+
+    HOLD = "hold"
+    RESEND = "resend"
+    RESEND_AT_ONCE = "resend_at_once"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What was found about one delivery. `detail` is a sentence for people, free of addresses and keys."""
+
+    evidence: Evidence
+    detail: str
+    receipt: str | None = None
+    """The provider's id of the message that it took."""
+    misconfigured: bool = False
+    """The records are closed to us (a key that may not read them, an unknown domain): an alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """By what a provider's records know a delivery."""
+
+    delivery_id: str
+    message_id: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How long records are asked, counted by the server's clock from entering `unknown`."""
+
+    settling: timedelta
+    """After this, that there is no trace means that it was not accepted."""
+    look_ups: tuple[timedelta, ...]
+    """When records are read before that, ascending."""
+    give_up: timedelta = timedelta(days=1)
+    """After this, records that can't be read are waited for no longer: the mail is held."""
+    recheck_held: tuple[timedelta, ...] = field(default=(timedelta(hours=1), timedelta(hours=6), timedelta(days=1)))
+    """When the records are read once more for a mail that is held: some index what they took late."""
+
+    @property
+    def longest(self) -> timedelta:
+        return max(self.give_up, self.settling)
+
+    def next_look_up(self, row: Delivery, now: datetime) -> datetime:
+        """When the records of this one are to be read next; NEVER if no more."""
+        since = row["unknown_since"] or now
+        instants = [since + wait for wait in (*self.look_ups, self.settling)]
+        if row["state"] == State.HELD:
+            instants = [since + self.settling + wait for wait in self.recheck_held]
+        following = next((instant for instant in instants if instant > now), None)
+        if following is None and row["state"] == State.UNKNOWN:
+            # Past the window, and the records could not be read: as seldom as at its end.
+            *_, (before, last) = pairwise([timedelta(0), *self.look_ups, self.settling])
+            return now + max(last - before, timedelta(seconds=1))
+        return following or NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Nothing is decided yet: look again then."""
+
+    delivery_id: str
+    attempt_id: str
+    until: datetime
+
+
+def wants_look_up(row: Delivery, policy: Policy, window: Window, now: datetime) -> bool:
+    """Whether reading the records may decide anything now: not for who prefers two to none, nor before the first time."""
+    if row["state"] == State.UNKNOWN and policy is Policy.RESEND_AT_ONCE:
+        return False
+    first = next(iter((*window.look_ups, window.settling)))
+    return now >= (row["unknown_since"] or now) + first
+
+
+def reconcile(
+    row: Delivery, trace: Trace | None, policy: Policy, window: Window, now: datetime
+) -> Settlement | Postponed:
+    """Decide on one delivery that is unknown or held. `trace` is what the records say, read after `row` was; None: they were
+    not asked. `now` is the server's clock."""
+    if trace and trace.evidence is Evidence.ACCEPTED:
+        return _settled(row, State.ACCEPTED, now, trace.detail, receipt=trace.receipt)
+    if row["state"] == State.HELD:
+        return _again(row, window, now)
+    if trace and trace.evidence is Evidence.REFUSED:
+        return _settled(row, State.FAILED, now, trace.detail, reason=trace.detail)
+    if policy is Policy.RESEND_AT_ONCE:
+        return _settled(
+            row, State.PENDING, now, "Sent again at once, as its owner asked for: two are better than none."
+        )
+    since = row["unknown_since"] or now
+    if trace and trace.evidence is Evidence.NO_TRACE and now >= since + window.settling:
+        if policy is Policy.RESEND:
+            return _settled(row, State.PENDING, now, f"{trace.detail} It is sent again, as its owner asked for.")
+        return _settled(row, State.HELD, now, trace.detail, reason=trace.detail)
+    if trace and now >= since + (window.settling if trace.evidence is Evidence.NO_RECORDS else window.longest):
+        return _settled(row, State.HELD, now, trace.detail, reason=trace.detail)
+    return _again(row, window, now)
+
+
+class Decision(StrEnum):
+    """What a person decides about a mail that is held."""
+
+    WAS_SENT = "was_sent"
+    SEND_NOW = "send_now"
+    DROP = "drop"
+
+
+_DECIDED = {
+    Decision.WAS_SENT: (State.ACCEPTED, "says that it was sent"),
+    Decision.SEND_NOW: (State.PENDING, "has it sent again"),
+    Decision.DROP: (State.CANCELLED, "drops it"),
+}
+
+
+def decide(row: Delivery, decision: Decision, by: str, why: str, now: datetime) -> Settlement:
+    """What a person's decision about a held mail writes. It is on record with who and why."""
+    state, verb = _DECIDED[decision]
+    detail = f"{by} {verb}: {why}" if why else f"{by} {verb}."
+    gained = Attempt(settled_at=now, settled_as=state.value, settled_by=by, settled_why=detail)
+    return Settlement(
+        row["_id"],
+        row["attempt_id"] or "",
+        state,
+        gained,
+        reason=detail if state is State.CANCELLED else None,
+        receipt=row["receipt"],
+        author=Author.PERSON,
+    )
+
+
+def _again(row: Delivery, window: Window, now: datetime) -> Postponed:
+    return Postponed(row["_id"], row["attempt_id"] or "", window.next_look_up(row, now))
+
+
+def _settled(row: Delivery, state: State, now: datetime, detail: str, **fields: Any) -> Settlement:
+    gained = Attempt(settled_at=now, settled_as=state.value, settled_by="reconciler", settled_why=detail)
+    return Settlement(row["_id"], row["attempt_id"] or "", state, gained, author=Author.RECONCILER, **fields)
+
+
+def told(events: Sequence[Event]) -> Trace | None:
+    """What a provider told us by itself, if that settles anything."""
+    taken = next((event for event in events if event.kind in TAKEN), None)
+    if taken is None:
+        return None
+    return Trace(
+        Evidence.ACCEPTED, f"{taken.provider.capitalize()} told of it ({taken.kind}): it took this mail.", taken.receipt
+    )
+
+
+def policy_of(definition: Mapping[str, Any] | None) -> Policy:
+    """The policy in a stored text; `hold`, which needs nobody's word, where there is none."""
+    return Policy(definition["on_unknown"]) if definition else Policy.HOLD

@@ -1,0 +1,153 @@
+"""The reconciler: a thread that settles what is in doubt, and says aloud what waits for a person."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import Event, Thread
+
+from fencepost.clock import Clock
+from fencepost.coordination.leases import ShardLeases
+from fencepost.deliveries import State
+from fencepost.errors import Unreachable
+from fencepost.logs import get_logger
+from fencepost.reconciliation import Evidence, Reference, Trace, Window
+from fencepost.schedules import milliseconds
+from fencepost.settings import Settings
+from fencepost.store import Store
+from sender.effects import Effect, LookUp
+from sender.executor import Executor
+from sender.gauges import Gauges
+from sender.look_ups import LookUps
+from sender.outages import Outages
+from sender.reconciling import reconcile_all
+
+log = get_logger(__name__)
+_ROUND_SECONDS = 0.5
+_ROUNDS_BETWEEN_COUNTS = 4
+HELD = "held"
+"""The kind of the alarm that mails wait for a person's decision."""
+
+
+def window_of(settings: Settings) -> Window:
+    """The settling window as it is set."""
+    options = settings.settlement
+    return Window(
+        timedelta(seconds=options.window_seconds),
+        tuple(timedelta(seconds=wait) for wait in options.look_up_seconds if wait < options.window_seconds),
+        timedelta(seconds=options.give_up_seconds),
+    )
+
+
+@dataclass
+class Reconciler:
+    """One thread, two rounds a second, as many look-ups as the provider bears."""
+
+    settings: Settings
+    store: Store
+    leases: ShardLeases
+    executor: Executor
+    look_ups: LookUps
+    outages: Outages
+    clock: Clock
+    gauges: Gauges
+    wake: Event
+    """Set when something became pending: the loop sends it."""
+    every_seconds: float = _ROUND_SECONDS
+    _misconfigured: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._stopped = Event()
+        self._held = False
+        self._budget, self._rounds = 1.0, 0
+        self._window = window_of(self.settings)
+        self._thread = Thread(target=self._run, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        self._stopped.set()
+        self._thread.join(seconds)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self.every_seconds):
+            try:
+                self._round()
+            except Unreachable as error:
+                self.outages.note(error)
+            except Exception:
+                log.exception("A round of settling broke; the next one follows.", action="reconciler.failed")
+        self.look_ups.close()
+
+    def _round(self) -> None:
+        shards = [shard for shard, held in self.leases.held().items() if not held.draining]
+        if not shards:
+            return
+        rate = self.settings.settlement.look_ups_per_second
+        self._budget = min(max(1.0, rate), self._budget + rate * self.every_seconds)
+        if self._budget >= 1:
+            self._settle(shards, int(self._budget))
+        self._rounds += 1
+        if self._rounds % _ROUNDS_BETWEEN_COUNTS == 1:
+            self._tell(shards)
+
+    def _settle(self, shards: list[int], most: int) -> None:
+        now = self.store.now()
+        rows = self.store.deliveries.doubtful(shards, now, most)
+        if not rows:
+            return
+        settled = self.executor.run(reconcile_all(rows, self._window, now), self._perform)
+        if settled:
+            ended = Counter(settlement.state.value for settlement in settled)
+            log.info("Mails that were in doubt are settled.", action="delivery.reconciled", **ended)
+        if any(settlement.state is State.PENDING for settlement in settled):
+            self.wake.set()
+
+    def _perform(self, effect: Effect) -> object:
+        """Look-ups are this thread's own; whatever else is asked is the executor's."""
+        if not isinstance(effect, LookUp):
+            return self.executor.perform(effect)
+        self._budget -= len(effect.references)
+        traces = self.look_ups.run(effect.references)
+        self._watch_records(effect.references, traces)
+        return traces
+
+    def _watch_records(self, references: Sequence[Reference], traces: dict[str, Trace]) -> None:
+        """Raise the alarm while a provider's records are closed to us, and clear it when they can be read."""
+        for name in {reference.provider for reference in references}:
+            found = [traces[reference.delivery_id] for reference in references if reference.provider == name]
+            closed = next((trace for trace in found if trace.misconfigured), None)
+            kind = f"records.{name}"
+            if closed:
+                self.store.cluster.raise_alarm(kind, closed.detail, milliseconds(self.clock.now()))
+                if name not in self._misconfigured:
+                    log.error(
+                        "A provider's records are closed to us; lost replies can't be settled until that is mended.",
+                        action="records.closed",
+                        provider=name,
+                        detail=closed.detail,
+                    )
+                self._misconfigured.add(name)
+            elif any(trace.evidence is not Evidence.UNREADABLE for trace in found):
+                self.store.cluster.clear_alarm(kind)
+                self._misconfigured.discard(name)
+
+    def _tell(self, shards: list[int]) -> None:
+        """Count what is in doubt, and raise the alarm while anything is held anywhere: only a person can decide it."""
+        self.gauges.doubtful(self.store.deliveries.count_doubtful(shards))
+        held = self.store.deliveries.count_open()[State.HELD]
+        if held:
+            detail = f"{held} {'mail is' if held == 1 else 'mails are'} held: nobody can tell whether they were sent. Decide at the settlement desk."
+            self.store.cluster.raise_alarm(HELD, detail, milliseconds(self.clock.now()))
+        else:
+            # Whoever raised it may be gone.
+            self.store.cluster.clear_alarm(HELD)
+        if held and not self._held:
+            log.error("Mails wait for a person's decision.", action="delivery.held", held=held)
+        elif self._held and not held:
+            log.info("No mail is held any more.", action="delivery.none_held")
+        self._held = held > 0

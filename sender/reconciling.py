@@ -1,0 +1,58 @@
+"""Settling what is in doubt: mails that are unknown or held, by what providers told us and by what their records say."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from fencepost.deliveries import Delivery, Settlement
+from fencepost.events import Event
+from fencepost.messages import message_id
+from fencepost.reconciliation import (
+    Evidence,
+    Policy,
+    Postponed,
+    Reference,
+    Trace,
+    Window,
+    policy_of,
+    reconcile,
+    told,
+    wants_look_up,
+)
+from fencepost.store.revisions import Revision
+from sender.effects import Decisions, LookAgain, LookUp, ReadEvents, ReadRevisions, SettleAll
+
+_NO_TEXT = Trace(Evidence.NO_RECORDS, "Its text is not on record, so the provider's records can't be searched for it.")
+
+
+def reconcile_all(rows: Sequence[Delivery], window: Window, now: datetime) -> Decisions[list[Settlement]]:
+    """Settle what can be settled of these; what was. `now` is the database server's clock, read before the rows were: the
+    settling window must not hang on a sender's."""
+    texts: dict[str, Revision] = yield ReadRevisions({row["revision_id"] for row in rows if row["revision_id"]})
+    policies = {row["_id"]: _policy(row, texts) for row in rows}
+    events: dict[str, list[Event]] = yield ReadEvents([row["_id"] for row in rows])
+    traces = {row["_id"]: told(events.get(row["_id"], [])) for row in rows}
+    asked = [
+        row for row in rows if traces[row["_id"]] is None and wants_look_up(row, policies[row["_id"]], window, now)
+    ]
+    references = [reference for row in asked if (reference := _reference(row, texts))]
+    found: dict[str, Trace] = (yield LookUp(references)) if references else {}
+    traces |= {row["_id"]: found.get(row["_id"], _NO_TEXT) for row in asked}
+    verdicts = [reconcile(row, traces[row["_id"]], policies[row["_id"]], window, now) for row in rows]
+    settlements = [verdict for verdict in verdicts if isinstance(verdict, Settlement)]
+    postponed = [verdict for verdict in verdicts if isinstance(verdict, Postponed)]
+    missed: list[Settlement] = (yield SettleAll(settlements)) if settlements else []
+    if postponed:
+        yield LookAgain(postponed)
+    return [settlement for settlement in settlements if settlement not in missed]
+
+
+def _policy(row: Delivery, texts: dict[str, Revision]) -> Policy:
+    text = texts.get(row["revision_id"] or "")
+    return policy_of(text.definition if text else None)
+
+
+def _reference(row: Delivery, texts: dict[str, Revision]) -> Reference | None:
+    text = texts.get(row["revision_id"] or "")
+    if text is None:
+        return None
+    return Reference(row["_id"], message_id(row["_id"], text.definition["message"]), row["provider"] or "")

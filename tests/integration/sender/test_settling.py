@@ -1,0 +1,56 @@
+"""Mails whose reply was lost are settled from the provider's own records, on real servers."""
+
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.history import Row
+from tests.support.world import World
+from tests.support.worlds import MakesWorld
+
+QUICKLY = {
+    "FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "0.5,1,2",
+    "FENCEPOST_SETTLEMENT__WINDOW_SECONDS": "4",
+    "FENCEPOST_SETTLEMENT__LOOK_UPS_PER_SECOND": "200",
+}
+
+
+def alarms(world: World) -> dict[str, str]:
+    return {alarm["kind"]: alarm["detail"] for alarm in world.store.cluster.alarms()}
+
+
+def test_what_was_accepted_is_found_and_what_was_not_is_held_with_an_alarm(make_world: MakesWorld) -> None:
+    world = make_world(QUICKLY)
+    world.provider.dials(faults={"accept_and_500": 0.5, "refuse_500": 0.5}, seed=7)
+    world.start(2, SEATS="20")
+    world.once(40, world.soon(0))
+    rows = eventually(lambda: all_of(world, {"accepted", "held"}, 40), seconds=30)
+    accepted = {entry["delivery_id"] for entry in world.ledger()}
+    assert 10 < len(accepted) < 30
+    assert {row["_id"] for row in rows if row["state"] == "accepted"} == accepted
+    assert all(row["attempts"][-1]["settled_by"] == "reconciler" for row in rows)
+    held = 40 - len(accepted)
+    eventually(lambda: alarms(world)["held"].startswith(f"{held} mails are held"))
+
+
+@pytest.mark.parametrize(("policy", "least_seconds"), [("resend", 4), ("resend_at_once", 0)])
+def test_what_left_no_trace_is_sent_again_if_its_owner_wants_that(
+    make_world: MakesWorld, policy: str, least_seconds: int
+) -> None:
+    world = make_world(QUICKLY)
+    world.provider.dials(faults={"refuse_500": {"next": 3}})
+    world.start()
+    world.once(3, world.soon(0), on_unknown=policy)
+    rows = eventually(lambda: all_of(world, {"accepted"}, 3), seconds=30)
+    assert {row["attempt_no"] for row in rows} == {2}
+    for row in rows:
+        first, second = row["attempts"]
+        assert (first["outcome"], first["settled_as"]) == ("unknown", "pending")
+        assert (second["called_at"] - first["ended_at"]).total_seconds() >= least_seconds
+    assert len(world.ledger()) == 3
+
+
+def all_of(world: World, states: set[str], count: int) -> list[Row]:
+    rows = world.rows()
+    assert len(rows) == count
+    assert {row["state"] for row in rows} <= states, world.counts()
+    return rows
