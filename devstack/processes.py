@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -189,9 +188,8 @@ def _candidates(preferred: int) -> Iterator[int]:
 
 
 def _next_port() -> int:
-    """One after the other, round and round: all processes of this user count in one file."""
-    path = Path(tempfile.gettempdir()) / f"fencepost-next-port-{os.getuid()}"
-    with path.open("a+") as counter:
+    """One after the other, round and round: all processes of this user count in one file, wherever their own files go."""
+    with Path(f"/tmp/fencepost-next-port-{os.getuid()}").open("a+") as counter:
         fcntl.flock(counter, fcntl.LOCK_EX)
         counter.seek(0)
         last = counter.read().strip()
