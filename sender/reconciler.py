@@ -25,6 +25,7 @@ from sender.reconciling import reconcile_all
 log = get_logger(__name__)
 _ROUND_SECONDS = 0.5
 _ROUNDS_BETWEEN_COUNTS = 4
+_MOST = 500
 HELD = "held"
 """The kind of the alarm that mails wait for a person's decision."""
 
@@ -89,18 +90,17 @@ class Reconciler:
             return
         rate = self.settings.settlement.look_ups_per_second
         self._budget = min(max(1.0, rate), self._budget + rate * self.every_seconds)
-        if self._budget >= 1:
-            self._settle(shards, int(self._budget))
+        self._settle(shards)
         self._rounds += 1
         if self._rounds % _ROUNDS_BETWEEN_COUNTS == 1:
             self._tell(shards)
 
-    def _settle(self, shards: list[int], most: int) -> None:
+    def _settle(self, shards: list[int]) -> None:
         now = self.store.now()
-        rows = self.store.deliveries.doubtful(shards, now, most)
+        rows = self.store.deliveries.doubtful(shards, now, _MOST)
         if not rows:
             return
-        settled = self.executor.run(reconcile_all(rows, self._window, now), self._perform)
+        settled = self.executor.run(reconcile_all(rows, self._window, now, int(self._budget)), self._perform)
         if settled:
             ended = Counter(settlement.state.value for settlement in settled)
             log.info("Mails that were in doubt are settled.", action="delivery.reconciled", **ended)

@@ -24,20 +24,25 @@ from sender.effects import Decisions, LookAgain, LookUp, ReadEvents, ReadRevisio
 _NO_TEXT = Trace(Evidence.NO_RECORDS, "Its text is not on record, so the provider's records can't be searched for it.")
 
 
-def reconcile_all(rows: Sequence[Delivery], window: Window, now: datetime) -> Decisions[list[Settlement]]:
+def reconcile_all(
+    rows: Sequence[Delivery], window: Window, now: datetime, look_ups: int
+) -> Decisions[list[Settlement]]:
     """Settle what can be settled of these; what was. `now` is the database server's clock, read before the rows were: the
-    settling window must not hang on a sender's."""
+    settling window must not hang on a sender's. At most so many are looked up; the others come in a later round."""
     texts: dict[str, Revision] = yield ReadRevisions({row["revision_id"] for row in rows if row["revision_id"]})
     policies = {row["_id"]: _policy(row, texts) for row in rows}
     events: dict[str, list[Event]] = yield ReadEvents([row["_id"] for row in rows])
     traces = {row["_id"]: told(events.get(row["_id"], [])) for row in rows}
-    asked = [
+    wanting = [
         row for row in rows if traces[row["_id"]] is None and wants_look_up(row, policies[row["_id"]], window, now)
     ]
+    asked, later = wanting[:look_ups], {row["_id"] for row in wanting[look_ups:]}
     references = [reference for row in asked if (reference := _reference(row, texts))]
     found: dict[str, Trace] = (yield LookUp(references)) if references else {}
     traces |= {row["_id"]: found.get(row["_id"], _NO_TEXT) for row in asked}
-    verdicts = [reconcile(row, traces[row["_id"]], policies[row["_id"]], window, now) for row in rows]
+    verdicts = [
+        reconcile(row, traces[row["_id"]], policies[row["_id"]], window, now) for row in rows if row["_id"] not in later
+    ]
     settlements = [verdict for verdict in verdicts if isinstance(verdict, Settlement)]
     postponed = [verdict for verdict in verdicts if isinstance(verdict, Postponed)]
     missed: list[Settlement] = (yield SettleAll(settlements)) if settlements else []
