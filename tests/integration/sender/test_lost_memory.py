@@ -83,9 +83,13 @@ def test_what_a_lost_sender_had_in_hand_is_unknown_once_redis_has_forgotten_it(
     world.balanced(lost, other)
     world.provider.dials(latency_ms=1000)
     world.once(100, world.soon(0))
-    eventually(lambda: world.provider.accepted() >= SEATS, every=0.01)
+
+    def in_its_hand() -> set[str]:
+        return {row["_id"] for row in world.rows(state="sending") if f"-{lost.pid}-" in row["sender"]}
+
+    eventually(lambda: world.provider.accepted() >= SEATS and len(in_its_hand()) > SEATS, every=0.01)
     lost.kill()
-    in_hand = {row["_id"] for row in world.rows(state="sending") if f"-{lost.pid}-" in row["sender"]}
+    in_hand = in_its_hand()
     with Redis.from_url(redis.url) as client:
         client.flushall()
     assert len(in_hand) > SEATS
