@@ -27,6 +27,9 @@ class State(StrEnum):
 SETTLES = (State.SENDING, State.UNKNOWN, State.HELD)
 """From where the owner of an attempt, or what the provider's records say, may settle a delivery."""
 
+NOT_SENT = (State.FAILED, State.CANCELLED, State.SUPPRESSED, State.EXPIRED, State.SKIPPED)
+"""States that say that no provider took it: one that did all the same is a suspect."""
+
 
 class OutcomeKind(StrEnum):
     """How a provider call ended, by what may follow."""
@@ -146,9 +149,11 @@ class Author(StrEnum):
     """Who settles a delivery, which decides from where it may come."""
 
     OWNER = "owner"
-    """The sender that made the attempt, or the provider's own word."""
+    """The sender that made the attempt."""
     RESCUER = "rescuer"
     RECONCILER = "reconciler"
+    PROVIDER = "provider"
+    """The provider told of it by itself."""
     PERSON = "person"
 
 
@@ -175,6 +180,9 @@ class Settlement:
                 return (State.SENDING,)
             case Author.RECONCILER:
                 return (State.UNKNOWN, State.HELD) if self.state is State.ACCEPTED else (State.UNKNOWN,)
+            case Author.PROVIDER:
+                # What is `sending` is its owner's, who knows more; what is pending was taken for not sent, and was not.
+                return (State.PENDING, State.UNKNOWN, State.HELD)
             case Author.PERSON:
                 return (State.HELD,)
         return (State.SENDING,) if self.state is State.UNKNOWN else SETTLES

@@ -14,6 +14,7 @@ from typing import Any
 
 from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
 from fencepost.events import TAKEN, Event
+from fencepost.settings import Settings
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a mail is looked up again of which no record will tell more."""
@@ -25,7 +26,7 @@ class Evidence(StrEnum):
     ACCEPTED = "accepted"
     """They show that it was taken, under whichever of its attempts."""
     REFUSED = "refused"
-    """They show that it was taken, and then not sent."""
+    """They show that it was taken and then not sent, and so far nothing else."""
     NO_TRACE = "no trace"
     UNREADABLE = "unreadable"
     """They could not be read: this says nothing."""
@@ -104,10 +105,12 @@ class Postponed:
 
 def wants_look_up(row: Delivery, policy: Policy, window: Window, now: datetime) -> bool:
     """Whether reading the records may decide anything now: not for who prefers two to none, nor before the first time."""
-    if row["state"] == State.UNKNOWN and policy is Policy.RESEND_AT_ONCE:
+    since = row["unknown_since"] or now
+    if row["state"] == State.HELD:
+        return bool(window.recheck_held) and now >= since + window.settling + window.recheck_held[0]
+    if policy is Policy.RESEND_AT_ONCE:
         return False
-    first = next(iter((*window.look_ups, window.settling)))
-    return now >= (row["unknown_since"] or now) + first
+    return now >= since + next(iter((*window.look_ups, window.settling)))
 
 
 def reconcile(
@@ -119,13 +122,14 @@ def reconcile(
         return _settled(row, State.ACCEPTED, now, trace.detail, receipt=trace.receipt)
     if row["state"] == State.HELD:
         return _again(row, window, now)
-    if trace and trace.evidence is Evidence.REFUSED:
-        return _settled(row, State.FAILED, now, trace.detail, reason=trace.detail)
     if policy is Policy.RESEND_AT_ONCE:
         return _settled(
             row, State.PENDING, now, "Sent again at once, as its owner asked for: two are better than none."
         )
     since = row["unknown_since"] or now
+    if trace and trace.evidence is Evidence.REFUSED and now >= since + window.settling:
+        # Not sooner: records are indexed out of order, and that another recipient's was sent may follow.
+        return _settled(row, State.FAILED, now, trace.detail, reason=trace.detail)
     if trace and trace.evidence is Evidence.NO_TRACE and now >= since + window.settling:
         if policy is Policy.RESEND:
             return _settled(row, State.PENDING, now, f"{trace.detail} It is sent again, as its owner asked for.")
@@ -144,23 +148,23 @@ class Decision(StrEnum):
 
 
 _DECIDED = {
-    Decision.WAS_SENT: (State.ACCEPTED, "says that it was sent"),
-    Decision.SEND_NOW: (State.PENDING, "has it sent again"),
-    Decision.DROP: (State.CANCELLED, "drops it"),
+    Decision.WAS_SENT: (State.ACCEPTED, "it was sent"),
+    Decision.SEND_NOW: (State.PENDING, "send it now"),
+    Decision.DROP: (State.CANCELLED, "drop it"),
 }
 
 
 def decide(row: Delivery, decision: Decision, by: str, why: str, now: datetime) -> Settlement:
     """What a person's decision about a held mail writes. It is on record with who and why."""
-    state, verb = _DECIDED[decision]
-    detail = f"{by} {verb}: {why}" if why else f"{by} {verb}."
+    state, verdict = _DECIDED[decision]
+    detail = f"{verdict}: {why}" if why else verdict
     gained = Attempt(settled_at=now, settled_as=state.value, settled_by=by, settled_why=detail)
     return Settlement(
         row["_id"],
         row["attempt_id"] or "",
         state,
         gained,
-        reason=detail if state is State.CANCELLED else None,
+        reason=f"{by}: {detail}" if state is State.CANCELLED else None,
         receipt=row["receipt"],
         author=Author.PERSON,
     )
@@ -178,10 +182,39 @@ def _settled(row: Delivery, state: State, now: datetime, detail: str, **fields: 
 def told(events: Sequence[Event]) -> Trace | None:
     """What a provider told us by itself, if that settles anything."""
     taken = next((event for event in events if event.kind in TAKEN), None)
-    if taken is None:
+    return Trace(Evidence.ACCEPTED, _word_of(taken), taken.receipt) if taken else None
+
+
+def taken(row: Delivery, events: Sequence[Event], now: datetime) -> Settlement | None:
+    """What a provider's own word settles at once, in whatever state the mail is found by then that allows it; None if nothing
+    in it shows that the mail was taken. Like every settlement it is written at the newest attempt, whichever was meant."""
+    event = next((event for event in events if event.kind in TAKEN), None)
+    if event is None:
         return None
-    return Trace(
-        Evidence.ACCEPTED, f"{taken.provider.capitalize()} told of it ({taken.kind}): it took this mail.", taken.receipt
+    why = _word_of(event)
+    gained = Attempt(settled_at=now, settled_as=State.ACCEPTED.value, settled_by=event.provider, settled_why=why)
+    return Settlement(
+        row["_id"],
+        row["attempt_id"] or "",
+        State.ACCEPTED,
+        gained,
+        reason=None if row["attempts"] else why,
+        receipt=event.receipt or row["receipt"],
+        author=Author.PROVIDER,
+    )
+
+
+def _word_of(event: Event) -> str:
+    return f"{event.provider.capitalize()} told of it ({event.kind}): it took this mail."
+
+
+def window_of(settings: Settings) -> Window:
+    """The settling window as it is set."""
+    options = settings.settlement
+    return Window(
+        timedelta(seconds=options.window_seconds),
+        tuple(timedelta(seconds=wait) for wait in options.look_up_seconds if wait < options.window_seconds),
+        timedelta(seconds=options.give_up_seconds),
     )
 
 

@@ -103,6 +103,10 @@ class Simulator(Section):
     events_api_key: SecretStr | None = None
     """The account key that may read events; without one the sending key may, too."""
     domains: Names = ("sandbox.example.com",)
+    webhook_url: str | None = None
+    """Where it tells of what became of a mail, as the provider's webhooks do; None: nowhere."""
+    webhook_signing_key: SecretStr | None = None
+    """With what it signs that; the registry knows it as the provider's."""
 
 
 class Sender(Section):
@@ -163,6 +167,10 @@ class Mailgun(Section):
     """A domain sending key is enough to send."""
     events_api_key: SecretStr | None = None
     """An account key: a sending key can't read events, and lost replies are settled from them."""
+    webhook_signing_key: SecretStr | None = None
+    """With what Mailgun signs its webhooks; without one the registry takes none."""
+    webhook_signing_key_before: SecretStr | None = None
+    """The one before it, taken as well while a new key makes its way."""
 
 
 class Providers(Section):

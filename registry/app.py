@@ -12,8 +12,10 @@ from registry import (
     cluster,
     docs,
     documenting,
+    email_verbs,
     emails,
     health,
+    hooks,
     hosts,
     incoming,
     occurrences,
@@ -27,7 +29,7 @@ from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
 from registry.answers.occurrences import OccurrenceAnswer, OccurrenceList
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
-from registry.inputs import Nothing, PauseInput, PreviewInput
+from registry.inputs import Nothing, PauseInput, PreviewInput, SettleInput
 from registry.parts import EXTENSION, Parts
 
 INFO = Info(
@@ -46,8 +48,22 @@ SHAPES = [
     EmailList,
     ClusterAnswer,
     reports.Activity,
+    hooks.HookAnswer,
 ]
-INPUTS: list[type[BaseModel]] = [ScheduleInput, PreviewInput, PauseInput, Nothing]
+INPUTS: list[type[BaseModel]] = [ScheduleInput, PreviewInput, PauseInput, SettleInput, hooks.HookInput, Nothing]
+
+
+APIS = (
+    schedules.bp,
+    schedule_verbs.bp,
+    previews.bp,
+    occurrences.bp,
+    emails.bp,
+    email_verbs.bp,
+    cluster.bp,
+    reports.bp,
+    hooks.bp,
+)
 
 
 class ScheduleIdConverter(BaseConverter):
@@ -76,11 +92,13 @@ def create_app(parts: Parts) -> OpenAPI:
     app.url_map.converters |= {"schedule": ScheduleIdConverter, "email": EmailIdConverter}
     app.extensions[EXTENSION] = parts
 
-    health.install(app, parts, Metrics())
+    metrics = Metrics()
+    health.install(app, parts, metrics)
+    hooks.install(app, metrics)
     incoming.install(app)
-    hosts.install(app, parts.settings.registry.allowed_hosts)
+    hosts.install(app, parts.settings.registry.allowed_hosts, parts.settings.public_url)
     problems.install(app)
-    for api in (schedules.bp, schedule_verbs.bp, previews.bp, occurrences.bp, emails.bp, cluster.bp, reports.bp):
+    for api in APIS:
         app.register_api(api)
     app.register_blueprint(docs.bp)
     # Made when it is first asked for: it takes longer than all the rest.

@@ -46,6 +46,7 @@ TAGS = {
     "emails": Tag(name="Emails", description="Every mail, and what happened to it."),
     "cluster": Tag(name="Cluster", description="The senders and what waits for them."),
     "reports": Tag(name="Reports", description="Counts."),
+    "hooks": Tag(name="Hooks", description="What providers tell by themselves."),
 }
 _HEADERS: Mapping[str, Mapping[str, Any]] = {
     "ETag": {"description": "The version, for If-Match.", "schema": {"type": "string"}},

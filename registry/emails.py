@@ -12,7 +12,7 @@ from fencepost.store.pages import Cursor
 from registry.answers.emails import EmailAnswer, EmailList, email_answer
 from registry.documenting import TAGS, answers, blueprint
 from registry.inputs import EmailId, EmailQuery
-from registry.parts import OWNER, parts
+from registry.parts import OWNER, Parts, parts
 from registry.replies import Reply, list_reply
 
 bp = blueprint("emails", __name__, TAGS["emails"])
@@ -40,10 +40,14 @@ def get_email(path: EmailId) -> Response:
     As it was or will be rendered, with its attempts and its time-line.
     """
     p = parts()
-    row = p.store.deliveries.get(OWNER, path.email_id)
+    return Reply(shown(p, p.store.deliveries.get(OWNER, path.email_id))).response()
+
+
+def shown(p: Parts, row: Delivery) -> EmailAnswer:
+    """One email with all there is of it."""
     name = p.store.schedules.names([row["schedule_id"]]).get(row["schedule_id"])
     mail = _mail(row, p.texts.renderers(p.store, [row["revision_id"]]))
-    return Reply(email_answer(row, name, mail, bodies=True)).response()
+    return email_answer(row, name, mail, bodies=True)
 
 
 def filters(query: EmailQuery) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 
 from fencepost.definitions import Shape, TimingInput
 from fencepost.deliveries import State
-from fencepost.fields import Instant, Moment, OneLine
+from fencepost.fields import Instant, Moment, OneLine, not_empty
+from fencepost.reconciliation import Decision
 from fencepost.schedules import Status
 
 
@@ -27,6 +28,16 @@ class PreviewInput(TimingInput):
     count: StrictInt = Field(10, ge=1, le=500, description="How many due instants to show at most.")
     anchor: Moment | None = Field(
         None, description="`created_at` of a schedule that exists: what intervals count from; by default `after`."
+    )
+
+
+class SettleInput(Shape):
+    """What a person decides about an email that is held."""
+
+    decision: Decision = Field(description="It was sent; send it now, once more; drop it.")
+    reason: Annotated[OneLine, Field(max_length=500)] = Field("", description="Why; it stays on record.")
+    by: Annotated[OneLine, AfterValidator(not_empty), Field(min_length=1, max_length=100)] = Field(
+        "local", description="Who decides. Until there are keys, nobody checks it."
     )
 
 

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from fencepost import sentences
 from fencepost.errors import Conflict, FencepostError, Invalid, Misconfigured, NotFound, Problem, Unreachable
 from fencepost.logs import get_logger
+from fencepost.providers.mailgun_hooks import Unacceptable, Unsigned
 from fencepost.store.idempotency import KeyReused
 
 log = get_logger(__name__)
@@ -62,6 +63,18 @@ KINDS: Mapping[type[Exception], Kind] = {
         "Its state does not allow that",
         "The thing is in a state in which the request means nothing, or a request of the same Idempotency-Key is under way.",
     ),
+    Unsigned: Kind(
+        401,
+        "unsigned",
+        "Nothing shows that the provider sent this",
+        "What comes to /hooks must be signed with the key that the provider and FENCEPOST_PROVIDERS__… share, by clocks that agree.",
+    ),
+    Unacceptable: Kind(
+        406,
+        "unacceptable",
+        "This is not taken, however often it comes",
+        "It was signed too long ago, or what signs it has come before with something else.",
+    ),
     Unreachable: Kind(
         503,
         "unreachable",
@@ -105,7 +118,10 @@ def _expected(error: FencepostError) -> Response:
         answer = problem(kind, f"{error.server} does not answer; try again in a moment")
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
         return answer
-    return problem(kind, str(error))
+    answer = problem(kind, str(error))
+    if kind.status == 401:
+        answer.headers["WWW-Authenticate"] = "Signature"
+    return answer
 
 
 def _http(error: HTTPException) -> Response:

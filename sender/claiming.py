@@ -6,12 +6,24 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from fencepost.deliveries import Attempt, Delivery, Settlement, State, claimed
+from fencepost.events import Event
 from fencepost.messages import Renderer
 from fencepost.occurrences import Origin
+from fencepost.reconciliation import taken
 from fencepost.schedules import GONE, Judgement, Ruling, Schedule, judge
 from fencepost.store.deliveries import Claim
 from fencepost.store.revisions import Revision
-from sender.effects import Cancel, ClaimRows, Decisions, Defer, ReadRevisions, ReadSchedules, ReadSkips, SettleAll
+from sender.effects import (
+    Cancel,
+    ClaimRows,
+    Decisions,
+    Defer,
+    ReadEvents,
+    ReadRevisions,
+    ReadSchedules,
+    ReadSkips,
+    SettleAll,
+)
 from sender.passes import Claimed, Terms
 from sender.rules import RuleCache
 
@@ -20,6 +32,7 @@ _LOOK_AGAIN = timedelta(milliseconds=200)
 
 def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decisions[list[Claimed]]:
     """Claim what may be sent; cancel what an edit, a pause or a skip took away; leave what is not frozen."""
+    rows = yield from _not_taken(rows, terms)
     judgements: dict[str, Judgement] = yield from _judge(
         [row for row in rows if row["origin"] == Origin.SCHEDULE and not row.get("ordered")], terms, cache
     )
@@ -50,6 +63,19 @@ def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> D
     won: set[str] = yield ClaimRows(claims, terms.claim_id, terms.epoch, terms.deadline)
     renderers = {revision_id: Renderer(text.definition) for revision_id, text in texts.items()}
     return [_claimed(claim, renderers, terms) for claim in claims if claim.attempt["id"] in won]
+
+
+def _not_taken(rows: Sequence[Delivery], terms: Terms) -> Decisions[Sequence[Delivery]]:
+    """Those of which no provider has told that it took them under an earlier attempt: its word may have come while the next
+    one was `sending`, whose owner does not ask for it."""
+    again = [row for row in rows if row["attempt_no"]]
+    events: dict[str, list[Event]] = (yield ReadEvents([row["_id"] for row in again])) if again else {}
+    settlements = [settlement for row in again if (settlement := taken(row, events.get(row["_id"], []), terms.now))]
+    if not settlements:
+        return rows
+    yield SettleAll(settlements)
+    settled = {settlement.delivery_id for settlement in settlements}
+    return [row for row in rows if row["_id"] not in settled]
 
 
 def hand_back(rows: Sequence[Delivery], now: datetime) -> Decisions[None]:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from threading import Event, Thread
 
 from fencepost.clock import Clock
@@ -11,7 +10,7 @@ from fencepost.coordination.leases import ShardLeases
 from fencepost.deliveries import State
 from fencepost.errors import Unreachable
 from fencepost.logs import get_logger
-from fencepost.reconciliation import Evidence, Reference, Trace, Window
+from fencepost.reconciliation import Evidence, Reference, Trace, window_of
 from fencepost.schedules import milliseconds
 from fencepost.settings import Settings
 from fencepost.store import Store
@@ -28,16 +27,6 @@ _ROUNDS_BETWEEN_COUNTS = 4
 _MOST = 500
 HELD = "held"
 """The kind of the alarm that mails wait for a person's decision."""
-
-
-def window_of(settings: Settings) -> Window:
-    """The settling window as it is set."""
-    options = settings.settlement
-    return Window(
-        timedelta(seconds=options.window_seconds),
-        tuple(timedelta(seconds=wait) for wait in options.look_up_seconds if wait < options.window_seconds),
-        timedelta(seconds=options.give_up_seconds),
-    )
 
 
 @dataclass
@@ -139,7 +128,7 @@ class Reconciler:
     def _tell(self, shards: list[int]) -> None:
         """Count what is in doubt, and raise the alarm while anything is held anywhere: only a person can decide it."""
         self.gauges.doubtful(self.store.deliveries.count_doubtful(shards))
-        held = self.store.deliveries.count_open()[State.HELD]
+        held = self.store.deliveries.count_held()
         if held:
             detail = f"{held} {'mail is' if held == 1 else 'mails are'} held: nobody can tell whether they were sent. Decide at the settlement desk."
             self.store.cluster.raise_alarm(HELD, detail, milliseconds(self.clock.now()))

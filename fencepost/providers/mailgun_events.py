@@ -6,6 +6,7 @@ Facts are from Mailgun's API reference: `GET /v3/<domain>/events` filters by `me
 """
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ DELIVERY_VARIABLE = "fencepost"
 """The custom variable that carries `<delivery id>/<attempt number>`: Mailgun's events and webhooks bring it back."""
 
 PAGE = 300
+_NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
+_LONGEST_ID = 256
 _KEY = "FENCEPOST_PROVIDERS__MAILGUN__EVENTS_API_KEY"
 _KINDS = {
     "accepted": EventKind.ACCEPTED,
@@ -67,8 +70,9 @@ class MailgunEvents:
             return Trace(Evidence.REFUSED, "Mailgun's records show that it took this mail and then refused to send it.")
         if not items:
             return Trace(Evidence.NO_TRACE, "Mailgun's records show no trace of this mail.")
-        following = page["paging"].get("next") if isinstance(page.get("paging"), dict) else None
-        if not isinstance(following, str) or urlsplit(following)[:2] != urlsplit(self._url)[:2]:
+        following = _text(page, "paging", "next")
+        # The key goes where that address says: nowhere but to Mailgun.
+        if _origin(following) != _origin(self._url):
             return Trace(Evidence.UNREADABLE, "Mailgun's records name no next page.")
         return HttpRequest("GET", following, self._headers)
 
@@ -80,7 +84,7 @@ def read_event(item: object) -> Event | None:
         return None
     delivery_id, _, number = _text(item, "user-variables", DELIVERY_VARIABLE).partition("/")
     kind, at, name = _kind(item), _instant(item.get("timestamp")), item.get("id")
-    if not delivery_id or kind is None or not isinstance(name, str) or at is None:
+    if not delivery_id or kind is None or not isinstance(name, str) or not 0 < len(name) <= _LONGEST_ID or at is None:
         return None
     return Event(
         id=name,
@@ -88,7 +92,7 @@ def read_event(item: object) -> Event | None:
         kind=kind,
         at=at,
         delivery_id=delivery_id,
-        attempt_no=int(number) if number.isascii() and number.isdigit() else None,
+        attempt_no=int(number) if _NUMBER.fullmatch(number) else None,
         receipt=_text(item, "message", "headers", "message-id").strip("<> ") or None,
     )
 
@@ -116,5 +120,13 @@ def _text(item: object, *path: str) -> str:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _origin(url: str) -> tuple[str, str] | None:
+    """Scheme, host and port; None for what is no address."""
+    try:
+        return urlsplit(url)[:2]
     except ValueError:
         return None

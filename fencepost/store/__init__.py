@@ -9,6 +9,7 @@ from fencepost import settings
 from fencepost.store.cluster import ClusterRecords
 from fencepost.store.deliveries import Deliveries
 from fencepost.store.events import Events
+from fencepost.store.hooks import Hooks
 from fencepost.store.idempotency import IdempotencyKeys
 from fencepost.store.migrations import migrate, pending
 from fencepost.store.mongodb import Document, answering, connect, server_time
@@ -31,6 +32,7 @@ class Store:
     idempotency: IdempotencyKeys
     reports: Reports
     events: Events
+    hooks: Hooks
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -46,6 +48,7 @@ class Store:
             IdempotencyKeys(database),
             Reports(database),
             Events(database),
+            Hooks(database),
         )
 
     def migrate(self) -> list[str]:

@@ -176,6 +176,20 @@ class Deliveries:
             }
         return [settlement for settlement in settlements if not stands(rows.get(settlement.delivery_id), settlement)]
 
+    def settle_by_event(self, settlement: Settlement) -> State | None:
+        """Write what a provider's own word settles, whichever attempt the row is at by now; the state in which it was found.
+        One that `allowed_from` does not name is left as it is; None: there is no such delivery."""
+        guard = {
+            "_id": settlement.delivery_id,
+            "state": {"$in": [state.value for state in settlement.allowed_from]},
+        }
+        update = settling([settlement.delivery_id], [settlement])
+        with answering():
+            found = self.database.deliveries.find_one_and_update(guard, update, {"state": 1})
+            if found is None:
+                found = self.database.deliveries.find_one({"_id": settlement.delivery_id}, {"state": 1})
+        return State(found["state"]) if found else None
+
     def overdue(self, tokens: Mapping[int, int], passed: datetime, limit: int) -> list[Delivery]:
         """What is `sending` in these shards (shard -> our token) under a lower token, or past its deadline by `passed`."""
         shards_of: dict[int, list[int]] = defaultdict(list)
@@ -273,6 +287,11 @@ class Deliveries:
         with answering():
             return set(self.database.deliveries.distinct("schedule_id", query))
 
+    def find(self, delivery_id: str) -> Delivery | None:
+        """Whoever's it is; for who does not act for an owner."""
+        with answering():
+            return cast("Delivery | None", self.database.deliveries.find_one({"_id": delivery_id}))
+
     def get(self, owner_id: str, delivery_id: str) -> Delivery:
         """Raises NotFound, also for another owner's."""
         with answering():
@@ -308,6 +327,11 @@ class Deliveries:
                 state: self.database.deliveries.count_documents({"state": state} | ({"shard": shard} if shard else {}))
                 for state, shard in states.items()
             }
+
+    def count_held(self) -> int:
+        """How many wait for a person, of all shards."""
+        with answering():
+            return self.database.deliveries.count_documents({"state": "held"})
 
     def count_sending_by_sender(self) -> dict[str, int]:
         stages: list[Document] = [

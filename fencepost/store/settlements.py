@@ -20,12 +20,17 @@ def stands(row: Document | None, settlement: Settlement) -> bool:
         return row["state"] in _NO_NEWS
     if row["state"] != settlement.state.value:
         return False
+    if (settlement.state, settlement.author) == (State.ACCEPTED, Author.OWNER):
+        # The same call, though somebody found out before its owner told.
+        return bool(row["attempt_id"] == settlement.attempt_id)
     recorded: Document = next((attempt for attempt in row["attempts"] if attempt["id"] == settlement.attempt_id), {})
     gained = settlement.attempt
-    stamp, written_at = (
-        ("settled_at", gained["settled_at"]) if "settled_at" in gained else ("ended_at", gained.get("ended_at"))
-    )
-    return recorded.get(stamp) == (written_at and milliseconds(written_at))
+    if "settled_at" in gained:
+        # Two people may decide the same in the same millisecond; each is told whether it was theirs.
+        ours = {**gained, "settled_at": milliseconds(gained["settled_at"])}
+        return all(recorded.get(name) == value for name, value in ours.items())
+    ended_at = gained.get("ended_at")
+    return recorded.get("ended_at") == (ended_at and milliseconds(ended_at))
 
 
 def each_once(settlements: Sequence[Settlement]) -> list[list[Settlement]]:
@@ -61,8 +66,8 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         enters = own([settlement.state is State.UNKNOWN for settlement in settlements])
         expressions["unknown_since"] = {"$cond": [enters, "$$NOW", "$unknown_since"]}
         expressions["look_up_at"] = {"$cond": [enters, None, "$look_up_at"]}
-    if any(settlement.author is Author.PERSON for settlement in settlements):
-        expressions["ordered"] = own([settlement.author is Author.PERSON for settlement in settlements])
+    if any(_is_order(settlement) for settlement in settlements):
+        expressions["ordered"] = own([_is_order(settlement) for settlement in settlements])
     if any(settlement.adopt for settlement in settlements):
         adopted = own([settlement.adopt for settlement in settlements])
         number, holder = {"$arrayElemAt": [adopted, 0]}, {"$arrayElemAt": [adopted, 1]}
@@ -80,3 +85,7 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
             },
         }
     return each_its_own(ids, columns, expressions)
+
+
+def _is_order(settlement: Settlement) -> bool:
+    return settlement.author is Author.PERSON and settlement.state is State.PENDING

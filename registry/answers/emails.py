@@ -1,5 +1,6 @@
 """Deliveries as JSON, under the name that the API has for them."""
 
+from datetime import datetime
 from typing import Literal, NotRequired
 
 from pydantic import with_config
@@ -7,8 +8,9 @@ from typing_extensions import TypedDict
 
 from fencepost.clock import iso
 from fencepost.coordination.tokens import Token
-from fencepost.deliveries import Attempt, Delivery
+from fencepost.deliveries import Attempt, Delivery, State
 from fencepost.messages import Mail
+from fencepost.reconciliation import NEVER
 from registry.answers.common import EXACT, Address, Instant, TokenPair, address, maybe_iso
 from registry.answers.timeline import timeline
 
@@ -31,6 +33,13 @@ class AttemptAnswer(TypedDict):
     outcome: str | None
     detail: str | None
     status: int | None
+    settled_at: Instant | None
+    """When it was found out, or decided, what had become of a call whose reply was lost; null if nobody had to."""
+    settled_as: str | None
+    """The state that the email took thereby; `pending`: it is sent again."""
+    settled_by: str | None
+    """`reconciler`, the provider that told of it, or the person who decided."""
+    settled_why: str | None
 
 
 @with_config(EXACT)
@@ -62,6 +71,8 @@ EmailAnswer = TypedDict(
         "provider": str | None,
         "message_id": str | None,
         "receipt": str | None,
+        "unknown_since": Instant | None,
+        "look_up_at": Instant | None,
         "shard": int,
         "created_at": Instant,
         "updated_at": Instant,
@@ -100,6 +111,8 @@ def email_answer(row: Delivery, schedule_name: str | None, mail: Mail | None, *,
         "provider": row["provider"],
         "message_id": mail.message_id if mail else None,
         "receipt": row["receipt"],
+        "unknown_since": maybe_iso(row.get("unknown_since")),
+        "look_up_at": maybe_iso(_next_look_up(row)),
         "shard": row["shard"],
         "created_at": iso(row["created_at"]),
         "updated_at": iso(row["updated_at"]),
@@ -130,4 +143,16 @@ def _attempt(attempt: Attempt) -> AttemptAnswer:
         "outcome": attempt.get("outcome"),
         "detail": attempt.get("detail"),
         "status": attempt.get("status"),
+        "settled_at": maybe_iso(attempt.get("settled_at")),
+        "settled_as": attempt.get("settled_as"),
+        "settled_by": attempt.get("settled_by"),
+        "settled_why": attempt.get("settled_why"),
     }
+
+
+def _next_look_up(row: Delivery) -> datetime | None:
+    """When the provider's records are read next; None where they are not read any more."""
+    if row["state"] not in (State.UNKNOWN, State.HELD):
+        return None
+    at = row.get("look_up_at") or row.get("unknown_since")
+    return at if at and at < NEVER else None

@@ -14,6 +14,7 @@ _FENCE = {
     "KILLED": "Refused by the fence: the attempt had been given up by another sender.",
     "TAKEN": "Refused by the fence: another attempt holds this mail.",
 }
+_RESENT = {State.PENDING.value: "resend"}
 _STILL = (State.PENDING.value, State.SENDING.value)
 
 
@@ -51,3 +52,7 @@ def _attempt(attempt: Attempt) -> Iterator[Moment]:
         yield Moment(attempt["called_at"], "called", f"The request went to {attempt['provider']}.")
     if "ended_at" in attempt:
         yield Moment(attempt["ended_at"], attempt.get("outcome", "ended"), attempt.get("detail"))
+    if "settled_at" in attempt:
+        state = attempt.get("settled_as", "settled")
+        told = f"{attempt.get('settled_by', 'somebody')}: {attempt.get('settled_why', '')}"
+        yield Moment(attempt["settled_at"], _RESENT.get(state, state), told)

@@ -91,10 +91,10 @@ def test_a_wrong_key_burns_no_mail_and_the_right_one_sends_it_once(
         assert "key-" not in run.screen
 
 
-def test_the_template_asks_for_both_keys_and_the_region() -> None:
+def test_the_template_asks_for_the_keys_and_the_region() -> None:
     template = read_env_file(CONFIG_DIR / "secrets.env.template")
     prefix = "FENCEPOST_PROVIDERS__MAILGUN__"
     assert {name for name in template if name.startswith(prefix)} == {
-        f"{prefix}{name}" for name in ("BASE_URL", "DOMAIN", "API_KEY", "EVENTS_API_KEY")
+        f"{prefix}{name}" for name in ("BASE_URL", "DOMAIN", "API_KEY", "EVENTS_API_KEY", "WEBHOOK_SIGNING_KEY")
     }
     assert "api.eu.mailgun.net" in (CONFIG_DIR / "secrets.env.template").read_text()
