@@ -1,6 +1,7 @@
 """A whole Fencepost on one machine: simulator, registry, senders and frontend, each a process of its own."""
 
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ class Stack:
             process.kill()
 
     def _own_settings(self, ports: Ports) -> dict[str, str]:
+        signing_key = secrets.token_hex(16)
         return {
             "FENCEPOST_PUBLIC_URL": self.registry_url,
             "FENCEPOST_REGISTRY__PORT": str(ports.registry),
@@ -98,6 +100,9 @@ class Stack:
             "FENCEPOST_FRONTEND__REGISTRY_URL": self.registry_url,
             "FENCEPOST_FRONTEND__SIMULATOR_URL": self.simulator_url,
             "FENCEPOST_SIMULATOR__PORT": str(ports.simulator),
+            "FENCEPOST_SIMULATOR__WEBHOOK_URL": f"{self.registry_url}/hooks/mailgun",
+            "FENCEPOST_SIMULATOR__WEBHOOK_SIGNING_KEY": signing_key,
+            "FENCEPOST_PROVIDERS__MAILGUN__WEBHOOK_SIGNING_KEY": signing_key,
             "FENCEPOST_PROVIDERS__MAILGUN__BASE_URL": self.simulator_url,
         }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 SECRETS = Path("/etc/fencepost/secrets.env")
 LINE = re.compile(r"""(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=(?!\s*['\"])(?P<value>.*)""")
 PROVIDER_SETTINGS = "FENCEPOST_PROVIDERS__"
+SIGNING_KEY = "FENCEPOST_PROVIDERS__MAILGUN__WEBHOOK_SIGNING_KEY"
 WITH_PROVIDERS = {"registry", "sender"}
 """The modules whose processes get the providers' settings, keys among them."""
 
@@ -45,6 +46,9 @@ def secrets(path: Path) -> dict[str, str]:
 
 def overlaid(environment: Mapping[str, str], found: Mapping[str, str], module: str) -> dict[str, str]:
     """The environment with the file's variables in it. They win; one without a value takes the variable away."""
+    if any(name.startswith(PROVIDER_SETTINGS) for name in found):
+        # Mail goes to the real one: what anybody can read in the compose file signs nothing any more.
+        environment = {name: value for name, value in environment.items() if name != SIGNING_KEY}
     if module not in WITH_PROVIDERS:
         found = {name: value for name, value in found.items() if not name.startswith(PROVIDER_SETTINGS)}
     merged = {**environment, **found}

@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from fencepost.settings import Settings, load
+from fencepost.settings import Settings, Simulator, load
 from simulator import control, mailgun, pages, panel
 from simulator.dials import Dials
 from simulator.events import Events
 from simulator.ledger import Ledger
+from simulator.webhooks import Webhooks
 
 PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -20,7 +21,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The simulator with its ledger. None: the environment's settings."""
     simulator = (settings or load()).simulator
     ledger = Ledger(Path(simulator.folder) if simulator.folder else None)
-    dials, events = Dials(), Events(ledger.after(0, ledger.counts()["accepted"]))
+    dials = Dials()
+    webhooks = start_webhooks(simulator, dials)
+    events = Events(ledger.after(0, ledger.counts()["accepted"]), webhooks.put if webhooks else None)
     app = Flask(__name__)
     # A line per mail would say nothing that the ledger does not say better, and cost more than the answer.
     logging.getLogger("gunicorn.access").setLevel(logging.WARNING)
@@ -35,6 +38,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"}, endpoint="healthz")
     app.add_url_rule("/readyz", view_func=lambda: {"status": "ok", "checks": {}}, endpoint="readyz")
     return app
+
+
+def start_webhooks(options: Simulator, dials: Dials) -> Webhooks | None:
+    """The thread that tells of events; None where nobody is to be told."""
+    if not options.webhook_url:
+        return None
+    key = options.webhook_signing_key
+    webhooks = Webhooks(options.webhook_url, key.get_secret_value() if key else "", dials)
+    webhooks.start()
+    return webhooks
 
 
 def protect(app: Flask, allowed_hosts: tuple[str, ...]) -> None:

@@ -35,9 +35,14 @@ NUMBERS = {
     "throttle_seconds": 86_400,
     "index_lag_ms": 3_600_000,
     "index_jitter_ms": 3_600_000,
+    "webhook_delay_ms": 3_600_000,
+    "webhook_drop": 1,
 }
 """Dials that take a number from 0 to this."""
-CHOICES = {"throttle_format": ("seconds", "date"), "throttle_header": (False, True)}
+WHOLE = {"seed": 10**18, "webhook_duplicates": 1000}
+"""Dials that take a whole number from 0 to this."""
+CHOICES = {"throttle_format": ("seconds", "date"), "throttle_header": (False, True), "webhook_shuffle": (False, True)}
+SHUFFLE_SECONDS = 1.0
 
 
 class WrongDials(ValueError):
@@ -72,6 +77,13 @@ class Setting:
     index_lag_ms: float = 0
     """After which an event can be read; plus up to `index_jitter_ms`, which puts events out of order."""
     index_jitter_ms: float = 0
+    webhook_delay_ms: float = 0
+    """After which a webhook tells of an event; plus up to a second if `webhook_shuffle`, which puts them out of order."""
+    webhook_duplicates: int = 0
+    """How many more times each is told."""
+    webhook_shuffle: bool = False
+    webhook_drop: float = 0
+    """The share (0 to 1) of events that nobody is told of."""
     faults: Mapping[str, Fault] = field(default_factory=lambda: dict.fromkeys(FAULTS, Fault()))
 
     def as_json(self) -> dict[str, Any]:
@@ -112,6 +124,8 @@ class Dials:
             self._setting = setting
             self._left = {name: fault.next for name, fault in setting.faults.items() if fault.next}
             self._dice = random.Random(setting.seed)
+            # Of its own: whether somebody listens must not change what happens to requests.
+            self._webhook_dice = random.Random(setting.seed)
 
     def draw(self, now: float) -> Draw:
         """Decide on one request that came at `now` (seconds)."""
@@ -124,6 +138,16 @@ class Dials:
         """How long an event that happens now stays out of sight."""
         with self._lock:
             return (self._setting.index_lag_ms + self._setting.index_jitter_ms * self._dice.random()) / 1000
+
+    def webhook_delays_seconds(self) -> list[float]:
+        """After how long each webhook about an event is to come: none if it is dropped, one, or several."""
+        with self._lock:
+            setting, dice = self._setting, self._webhook_dice
+            if dice.random() < setting.webhook_drop:
+                return []
+            spread = SHUFFLE_SECONDS if setting.webhook_shuffle else 0.0
+            delay = setting.webhook_delay_ms / 1000
+            return [delay + spread * dice.random() for _ in range(1 + setting.webhook_duplicates)]
 
     def _fault(self, now: float) -> str:
         dice = self._dice.random()
@@ -157,8 +181,8 @@ def parse(asked: object) -> Setting:
         raise WrongDials('write an object, such as {"latency_ms": 50, "faults": {"accept_and_hang": 0.1}}')
     values: dict[str, Any] = {}
     for name, value in asked.items():
-        if name == "seed":
-            values[name] = _whole(name, value)
+        if name in WHOLE:
+            values[name] = _whole(name, value, WHOLE[name])
         elif name in NUMBERS:
             values[name] = _number(name, value, NUMBERS[name])
         elif name in CHOICES:
@@ -166,7 +190,7 @@ def parse(asked: object) -> Setting:
         elif name == "faults":
             values[name] = _faults(value)
         else:
-            raise WrongDials(f"there is no dial {name!r}; there are seed, faults, {', '.join([*NUMBERS, *CHOICES])}")
+            raise WrongDials(f"there is no dial {name!r}; there are faults, {', '.join([*WHOLE, *NUMBERS, *CHOICES])}")
     return Setting(**values)
 
 
@@ -193,9 +217,11 @@ def _number(name: str, value: object, highest: float) -> float:
     return value
 
 
-def _whole(name: str, value: object) -> int:
+def _whole(name: str, value: object, highest: int = 10**18) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise WrongDials(f"{name} takes a whole number that is not negative, not {value!r}")
+    if value > highest:
+        raise WrongDials(f"{name} takes at most {highest}")
     return value
 
 

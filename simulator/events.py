@@ -110,13 +110,16 @@ class Query:
 class Events:
     """The index of events. Safe for many threads."""
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        """`entries` were accepted by an earlier process: their events have been indexed long since."""
+    def __init__(self, entries: Iterable[Entry] = (), tell: Callable[[Event], None] | None = None) -> None:
+        """`entries` were accepted by an earlier process: their events have been indexed and told long since. `tell` hears of
+        every new one, and returns at once."""
+        self._tell: Callable[[Event], None] = lambda _: None
         self._lock = threading.Lock()
         self._events: list[Event] = []
         self._by_message: dict[str, list[Event]] = {}
         for entry in entries:
             self.add(entry, lambda: 0.0)
+        self._tell = tell or self._tell
 
     def add(self, entry: Entry, delay_seconds: Callable[[], float]) -> None:
         """What follows from an accepted mail; each event stays out of sight for its own delay."""
@@ -127,6 +130,7 @@ class Events:
                 with self._lock:
                     self._events.append(event)
                     self._by_message.setdefault(entry.mail.message_id, []).append(event)
+                self._tell(event)
 
     def clear(self) -> None:
         with self._lock:

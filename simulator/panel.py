@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from simulator.dials import ACCEPTING, CHOICES, NUMBERS, REFUSING, Dials, WrongDials, parse
+from simulator.dials import ACCEPTING, CHOICES, NUMBERS, REFUSING, WHOLE, Dials, WrongDials, parse
 
 MEANINGS = {
     "accept_and_hang": "takes the mail and never answers",
@@ -75,7 +75,7 @@ def create(dials: Dials) -> Blueprint:
         groups = (("After the mail was accepted", ACCEPTING), ("Instead of accepting it", REFUSING))
         shown = {"values": values, "wrong": wrong, "groups": groups, "meanings": MEANINGS, "presets": PRESETS}
         turned = "turned" in request.args and not wrong
-        return make_response(render_template("dials.html", **shown, limits=NUMBERS, turned=turned), status)
+        return make_response(render_template("dials.html", **shown, limits={**NUMBERS, **WHOLE}, turned=turned), status)
 
     return bp
 
@@ -83,7 +83,8 @@ def create(dials: Dials) -> Blueprint:
 def values_of(setting: Mapping[str, Any]) -> dict[str, str]:
     """The fields of the form for a setting: shares in per cent."""
     values = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in setting.items()}
-    values["throttle_header"] = "yes" if setting["throttle_header"] else ""
+    for name in ("throttle_header", "webhook_shuffle"):
+        values[name] = "yes" if setting[name] else ""
     for name, fault in setting["faults"].items():
         values[f"{name}.share"] = f"{fault['share'] * 100:g}"
         values[f"{name}.next"] = str(fault["next"])
@@ -92,9 +93,10 @@ def values_of(setting: Mapping[str, Any]) -> dict[str, str]:
 
 def asked_by(form: Mapping[str, str]) -> dict[str, Any]:
     """What the form asks of the dials. Raises WrongDials for what is no number."""
-    asked: dict[str, Any] = {name: _number(name, form[name]) for name in ("seed", *NUMBERS) if name in form}
+    asked: dict[str, Any] = {name: _number(name, form[name]) for name in (*WHOLE, *NUMBERS) if name in form}
     asked["throttle_format"] = form.get("throttle_format", CHOICES["throttle_format"][0])
-    asked["throttle_header"] = form.get("throttle_header") == "yes"
+    for name in ("throttle_header", "webhook_shuffle"):
+        asked[name] = form.get(name) == "yes"
     asked["faults"] = {
         name: {
             "share": _number(name, form.get(f"{name}.share", "0")) / 100,

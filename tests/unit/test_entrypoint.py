@@ -56,6 +56,14 @@ def test_the_template_leads_away_from_the_simulator() -> None:
     assert {KEY, "FENCEPOST_PROVIDERS__MAILGUN__DOMAIN", "FENCEPOST_PROVIDERS__MAILGUN__EVENTS_API_KEY"} <= found.keys()
 
 
+def test_the_simulators_signing_key_signs_nothing_once_mail_goes_elsewhere() -> None:
+    signing_key = "FENCEPOST_PROVIDERS__MAILGUN__WEBHOOK_SIGNING_KEY"
+    assert entrypoint.overlaid({signing_key: "known"}, {KEY: "key-real"}, "registry") == {KEY: "key-real"}
+    real = {KEY: "key-real", signing_key: "real"}
+    assert entrypoint.overlaid({signing_key: "known"}, real, "registry") == real
+    assert entrypoint.overlaid({signing_key: "known"}, {}, "registry") == {signing_key: "known"}
+
+
 def written(folder: Path, text: str) -> Path:
     path = folder / "secrets.env"
     path.write_text(text)

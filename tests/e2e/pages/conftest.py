@@ -81,7 +81,8 @@ def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         missing(f"the pages' files are missing ({', '.join(absent)}): python -m frontend.assets")
     territory = Territory.fresh(servers)
     # What is unknown stays so while a reader looks at it.
-    variables = {**territory.variables, "FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "600"}
+    stays = {"FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "600", "FENCEPOST_SIMULATOR__WEBHOOK_URL": ""}
+    variables = {**territory.variables, **stays}
     stack = Stack(tmp_path_factory.mktemp("pages"), variables, ports=Ports.free(), senders=1)
     try:
         site = Site(stack.start())

@@ -101,3 +101,32 @@ def test_no_moment_lies_before_an_earlier_one() -> None:
 
 def test_a_triggered_mail_was_a_persons_wish() -> None:
     assert timeline(row("pending", origin="trigger"))[0].detail == "Triggered by hand."
+
+
+def test_what_became_of_a_lost_reply_is_told_with_who_and_why() -> None:
+    lost = attempt(1, ended_at=at("2026-03-02 09:00:03"), outcome="unknown", detail="Reset.")
+    settled: Attempt = {
+        **lost,
+        "settled_at": at("2026-03-02 09:40:00"),
+        "settled_as": "held",
+        "settled_by": "reconciler",
+        "settled_why": "No trace.",
+    }
+    moments = timeline(row("held", settled, reason="No trace."))
+    assert events(moments) == ["planned", "claimed", "unknown", "held"]
+    assert moments[-1] == Moment(at("2026-03-02 09:40:00"), "held", "reconciler: No trace.")
+
+
+def test_a_mail_that_is_sent_again_shows_whose_wish_that_was() -> None:
+    lost = attempt(1, ended_at=at("2026-03-02 09:00:03"), outcome="unknown")
+    again: Attempt = {
+        **lost,
+        "settled_at": at("2026-03-02 09:40:00"),
+        "settled_as": "pending",
+        "settled_by": "Ann",
+        "settled_why": "send it now: nothing came",
+    }
+    second = attempt(2, claimed_at=at("2026-03-02 09:40:01"))
+    moments = timeline(row("sending", again, second))
+    assert events(moments) == ["planned", "claimed", "unknown", "resend", "claimed"]
+    assert moments[3].detail == "Ann: send it now: nothing came"
