@@ -47,7 +47,10 @@ def row(state: State = State.UNKNOWN, **fields: Any) -> Delivery:
     return cast(Delivery, {**known, **fields})
 
 
-def trace(evidence: Evidence) -> Trace:
+def trace(evidence: Evidence | None) -> Trace | None:
+    """None: the records were not asked."""
+    if evidence is None:
+        return None
     return Trace(evidence, f"{evidence}.", receipt="r@mg" if evidence is Evidence.ACCEPTED else None)
 
 
@@ -83,7 +86,7 @@ def event(kind: EventKind, attempt_no: int | None = 1) -> Event:
 )
 def test_each_row_of_the_table(evidence: Evidence | None, policy: Policy, now: Any, state: State | None) -> None:
     """None: nothing is decided yet."""
-    verdict = reconcile(row(), evidence and trace(evidence), policy, WINDOW, now)
+    verdict = reconcile(row(), trace(evidence), policy, WINDOW, now)
     if state is None:
         assert isinstance(verdict, Postponed)
         assert verdict.until > now
@@ -98,7 +101,7 @@ def test_each_row_of_the_table(evidence: Evidence | None, policy: Policy, now: A
 @pytest.mark.parametrize("evidence", [None, *(set(Evidence) - {Evidence.ACCEPTED})])
 @pytest.mark.parametrize("policy", Policy)
 def test_what_is_held_stays_so_unless_it_is_found(evidence: Evidence | None, policy: Policy) -> None:
-    verdict = reconcile(row(State.HELD), evidence and trace(evidence), policy, WINDOW, GIVEN_UP)
+    verdict = reconcile(row(State.HELD), trace(evidence), policy, WINDOW, GIVEN_UP)
     assert isinstance(verdict, Postponed)
 
 
@@ -203,7 +206,7 @@ def test_no_verdict_is_made_without_evidence(
     state: State, evidence: Evidence | None, policy: Policy, elapsed: timedelta, since: Any
 ) -> None:
     now = SINCE + elapsed
-    verdict = reconcile(row(state, unknown_since=since), evidence and trace(evidence), policy, WINDOW, now)
+    verdict = reconcile(row(state, unknown_since=since), trace(evidence), policy, WINDOW, now)
     if isinstance(verdict, Postponed):
         assert verdict.until > now
         assert evidence is not Evidence.ACCEPTED

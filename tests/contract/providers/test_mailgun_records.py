@@ -20,12 +20,14 @@ RECORDS = MailgunEvents(BASE, Mailgun.model_validate({"domain": "mg.example.com"
 NEXT = f"{BASE}/v3/mg.example.com/events/W3"
 
 
-def item(kind: str = "accepted", delivery_id: str = REFERENCE.delivery_id, **changes: Any) -> dict[str, Any]:
+def item(
+    kind: str = "accepted", delivery_id: str = REFERENCE.delivery_id, variables: object = None, **changes: Any
+) -> dict[str, Any]:
     known = {
         "event": kind,
         "id": "Ase7i2zsRYeDXztHGENqRA",
         "timestamp": 1772442000.25,
-        "user-variables": {"fencepost": f"{delivery_id}/2"},
+        "user-variables": {"fencepost": f"{delivery_id}/2"} if variables is None else variables,
         "message": {"headers": {"message-id": "m1@mg.example.com"}},
     }
     return {**known, **changes}
@@ -87,9 +89,9 @@ def test_each_kind_of_event_is_read(kind: str, severity: str | None, read: Event
         item(timestamp=True),
         item(timestamp=-1),
         item(timestamp=10**400),
-        item(**{"user-variables": []}),
-        item(**{"user-variables": {"fencepost": 7}}),
-        item(**{"user-variables": {"other": "eml_1/1"}}),
+        item(variables=[]),
+        item(variables={"fencepost": 7}),
+        item(variables={"other": "eml_1/1"}),
     ],
 )
 def test_what_is_not_about_a_mail_of_ours_is_no_event(garbage: object) -> None:
@@ -98,7 +100,7 @@ def test_what_is_not_about_a_mail_of_ours_is_no_event(garbage: object) -> None:
 
 @pytest.mark.parametrize("number", ["", "x", "-1", "1.5", "²", "9" * 5000])
 def test_a_number_of_an_attempt_that_is_none_is_left_out(number: str) -> None:
-    event = read_event(item(**{"user-variables": {"fencepost": f"{REFERENCE.delivery_id}/{number}"}}))
+    event = read_event(item(variables={"fencepost": f"{REFERENCE.delivery_id}/{number}"}))
     assert event
     assert event.attempt_no is None
 
