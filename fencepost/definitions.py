@@ -34,6 +34,7 @@ from fencepost.fields import (
     wrong,
 )
 from fencepost.messages import Renderer
+from fencepost.overlaps import Overlap
 from fencepost.recurrence import Rule, parse_rule
 from fencepost.sentences import problems
 
@@ -148,6 +149,17 @@ class ScheduleInput(TimingInput):
 
     name: Annotated[OneLine, Field(max_length=200), AfterValidator(not_empty)]
     misfire: MisfireInput = MisfireInput()
+    jitter_seconds: StrictInt = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="Each run is sent up to so much later than its instant, always the same for one instant.",
+    )
+    overlap: Overlap = Field(
+        "allow",
+        description="What becomes of a run that is due while mail of an earlier one is still pending or sending: `allow` it, "
+        "`skip` it, or let one wait (`queue_one`) and skip what is due meanwhile.",
+    )
     on_unknown: Literal["hold", "resend", "resend_at_once"] = "hold"
     together: StrictBool = False
     message: MessageInput

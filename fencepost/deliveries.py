@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class State(StrEnum):
@@ -99,8 +99,12 @@ class Delivery(TypedDict):
     version: int
     origin: str
     due_at: datetime
+    jitter_ms: NotRequired[int]
+    """How much later than due it is sent. Missing, like the next one, where a sender of an older version wrote the row."""
+    after_occurrence: NotRequired[str | None]
+    """The occurrence that has to have no mail pending or sending before this one is claimed."""
     not_before: datetime
-    """A retry waits until then."""
+    """A retry waits until then, and what has jitter."""
     queue_at: datetime
     """The order in which senders take what may be sent."""
     recipient: str

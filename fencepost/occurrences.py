@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from fencepost import ids
 from fencepost.deliveries import Delivery, State
@@ -21,6 +21,7 @@ class Origin(StrEnum):
 
     SCHEDULE = "schedule"
     TRIGGER = "trigger"
+    BACKFILL = "backfill"
 
 
 class Occurrence(TypedDict):
@@ -41,6 +42,8 @@ class Occurrence(TypedDict):
     state: str
     reason: str | None
     deliveries: int
+    backfill_id: NotRequired[str]
+    """Which request made it, if it was backfilled."""
     purge_at: datetime
 
 
@@ -74,7 +77,8 @@ def occurrence(
         state="planned",
         reason=None,
         deliveries=deliveries,
-        purge_at=at + retention,
+        # A backfill may reach far back: what it makes is kept as long as anything that is made today.
+        purge_at=max(at, now) + retention,
     )
 
 
@@ -86,15 +90,19 @@ def deliveries(
     shards: int,
     now: datetime,
     queued_before: int = 0,
+    jitter: timedelta = timedelta(0),
+    after_occurrence: str | None = None,
 ) -> Iterator[Delivery]:
     """Every delivery of an occurrence, pending.
 
     A list of more than a hundred is spread over all shards, so that all senders share it. `queue_at` orders the work:
     each further mail of one schedule queues 100 ms later, so that a long list lets others pass; it delays nobody, since
     only the order of what is due follows it. `queued_before` counts what the schedule queued earlier in the same pass.
+    None leaves before its instant and `jitter`, nor while `after_occurrence` has mail that is pending or sending.
     """
     parts = recipients(definition)
-    first = max(occurrence["at"], now)
+    not_before = occurrence["at"] + jitter
+    first = max(not_before, now)
     for index, (key, to) in enumerate(parts):
         delivery_id = ids.delivery_id(occurrence["_id"], occurrence["at"], key)
         yield Delivery(
@@ -110,7 +118,9 @@ def deliveries(
             version=occurrence["version"],
             origin=occurrence["origin"],
             due_at=occurrence["at"],
-            not_before=occurrence["at"],
+            jitter_ms=jitter // timedelta(milliseconds=1),
+            after_occurrence=after_occurrence,
+            not_before=not_before,
             queue_at=first + (queued_before + index) * _PACE,
             recipient=key,
             to=to,
@@ -131,6 +141,13 @@ def deliveries(
             receipt=None,
             purge_at=occurrence["purge_at"],
         )
+
+
+def expected_at(row: Delivery) -> datetime:
+    """From when on the mail is late: its instant and its jitter; for one that was backfilled, when that was asked for."""
+    if row["origin"] == Origin.BACKFILL:
+        return row["created_at"]
+    return row["due_at"] + timedelta(milliseconds=row.get("jitter_ms", 0))
 
 
 def recipients(definition: Mapping[str, Any]) -> Sequence[tuple[str, list[dict[str, str]]]]:

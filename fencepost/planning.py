@@ -1,9 +1,12 @@
 """What a schedule's due instants become: occurrences that run, or skips on record. Pure; decided once, inside W2."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from fencepost import ids
+from fencepost.overlaps import admitted, overlap_of
 from fencepost.schedules import Rules, Schedule, Skip, SkipReason, Version, due_instants, next_instant
 
 _SECOND = timedelta(seconds=1)
@@ -21,17 +24,22 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one pass decides for one schedule: the instants to run with their versions, the skips, and how it stands after."""
+    """What one pass decides for one schedule: the instants to run with their versions, the skips, and how it stands after.
+    `after_occurrence` names, for an instant that has to wait, the occurrence that has to end first."""
 
     schedule: Schedule
     runs: tuple[tuple[datetime, Version], ...]
     skips: tuple[Skip, ...]
     after: Schedule
+    after_occurrence: Mapping[datetime, str] = field(default_factory=dict)
 
 
-def plan(schedule: Schedule, rules: Rules, now: datetime, limits: Limits) -> Plan | None:
+def plan(
+    schedule: Schedule, rules: Rules, now: datetime, limits: Limits, open_occurrences: Collection[str] = ()
+) -> Plan | None:
     """Plan all that is due by `now`, in one go; None if nothing is. Raises whatever the recurrence raises: the caller
-    quarantines that one schedule."""
+    quarantines that one schedule. `open_occurrences` are its own with mail that is pending or sending, read after the
+    schedule was; only a schedule that does not allow overlaps needs them."""
     if schedule.next_run_at is None or schedule.next_run_at > now:
         return None
     most = _most_instants(schedule, limits)
@@ -45,11 +53,12 @@ def plan(schedule: Schedule, rules: Rules, now: datetime, limits: Limits) -> Pla
         (instant, version, _reason(schedule, instant, version, now, limits, complete)) for instant, version in found
     ]
     decided = _keep_latest(schedule, decided, limits, now)
+    decided, waits = _without_overlaps(schedule, decided, open_occurrences)
     decided = _up_to_count(schedule, decided)
     runs = tuple((instant, version) for instant, version, reason in decided if reason is None)
     skips = _runs_of_skips(schedule, decided)
     last = decided[-1][0] if decided else schedule.next_run_at
-    return Plan(schedule, runs, skips, _after(schedule, rules, last, len(runs), skips, now))
+    return Plan(schedule, runs, skips, _after(schedule, rules, last, len(runs), skips, now), waits)
 
 
 def _most_instants(schedule: Schedule, limits: Limits) -> int:
@@ -90,6 +99,22 @@ def _keep_latest(schedule: Schedule, decided: _Decided, limits: Limits, now: dat
         )
         for instant, version, reason in decided
     ]
+
+
+def _without_overlaps(
+    schedule: Schedule, decided: _Decided, open_occurrences: Collection[str]
+) -> tuple[_Decided, dict[datetime, str]]:
+    """What runs gives way to what is open, as the policy says; and the occurrences that have to end first, by instant."""
+    begin = schedule.next_run_at
+    # What is open from next_run_at on was left by a plan that broke off: it is this one that decides about it.
+    earlier = [one for one in open_occurrences if begin is not None and ids.instant_of(one) < begin]
+    due = [instant for instant, _, reason in decided if reason is None]
+    runs = admitted(overlap_of(schedule.definition), schedule.id, due, earlier)
+    given_way: _Decided = [
+        (instant, version, SkipReason.OVERLAP if reason is None and instant not in runs else reason)
+        for instant, version, reason in decided
+    ]
+    return given_way, {instant: first for instant, first in runs.items() if first}
 
 
 def _up_to_count(schedule: Schedule, decided: _Decided) -> _Decided:

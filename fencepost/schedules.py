@@ -35,6 +35,8 @@ class SkipReason(StrEnum):
     """Found late, and the policy skips what is late, or keeps only the latest."""
     WINDOW = "window"
     """Found later than the misfire window allows."""
+    OVERLAP = "overlap"
+    """Due while mail of an earlier occurrence was still open, and the schedule's policy lets no more wait."""
 
 
 class Rule(Protocol):

@@ -2,13 +2,14 @@
 owns it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from fencepost.deliveries import Attempt, Delivery, Settlement, State, claimed
 from fencepost.events import Event
 from fencepost.messages import Renderer
 from fencepost.occurrences import Origin
+from fencepost.overlaps import overlap_of
 from fencepost.reconciliation import taken
 from fencepost.schedules import GONE, Judgement, Ruling, Schedule, judge
 from fencepost.store.deliveries import Claim
@@ -18,7 +19,9 @@ from sender.effects import (
     ClaimRows,
     Decisions,
     Defer,
+    DeferOccurrences,
     ReadEvents,
+    ReadOpen,
     ReadRevisions,
     ReadSchedules,
     ReadSkips,
@@ -28,20 +31,26 @@ from sender.passes import Claimed, Terms
 from sender.rules import RuleCache
 
 _LOOK_AGAIN = timedelta(milliseconds=200)
+_PUT_OFF_A_SECOND = 1000
 
 
 def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decisions[list[Claimed]]:
-    """Claim what may be sent; cancel what an edit, a pause or a skip took away; leave what is not frozen."""
+    """Claim what may be sent; cancel what an edit, a pause or a skip took away; leave what is not frozen, and what waits for
+    the occurrence before it."""
     rows = yield from _not_taken(rows, terms)
     judgements: dict[str, Judgement] = yield from _judge(
         [row for row in rows if row["origin"] == Origin.SCHEDULE and not row.get("ordered")], terms, cache
     )
+    opened: dict[str, dict[str, int]] = yield from _opened(rows)
+    queued: dict[str, int] = {}
     cancelled: dict[str, dict[str, int]] = defaultdict(dict)
     waiting: list[str] = []
     claims: list[Claim] = []
     for row in rows:
         judgement = judgements.get(row["_id"])
-        if judgement is None:
+        if _waits(row, opened) and (judgement is None or judgement.version):
+            queued[row["occurrence_id"]] = opened[row["schedule_id"]].get(row["occurrence_id"], 0)
+        elif judgement is None:
             claims.append(Claim(row, terms.attempt(row), row["revision_id"], row["version"]))
         elif judgement.version:
             claims.append(Claim(row, terms.attempt(row), judgement.version.revision_id, judgement.version.no))
@@ -58,6 +67,8 @@ def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> D
         yield Cancel(those, reason)
     if waiting:
         yield Defer(waiting, terms.now + _LOOK_AGAIN)
+    for seconds, occurrence_ids in _by_patience(queued).items():
+        yield DeferOccurrences(occurrence_ids, terms.now, terms.now + timedelta(seconds=seconds))
     if not claims:
         return []
     won: set[str] = yield ClaimRows(claims, terms.claim_id, terms.epoch, terms.deadline)
@@ -76,6 +87,30 @@ def _not_taken(rows: Sequence[Delivery], terms: Terms) -> Decisions[Sequence[Del
     yield SettleAll(settlements)
     settled = {settlement.delivery_id for settlement in settlements}
     return [row for row in rows if row["_id"] not in settled]
+
+
+def _opened(rows: Sequence[Delivery]) -> Decisions[dict[str, dict[str, int]]]:
+    """What is open of the schedules some of whose rows wait for an earlier occurrence."""
+    queueing = {row["schedule_id"] for row in rows if row.get("after_occurrence")}
+    if not queueing:
+        return {}
+    opened: dict[str, dict[str, int]] = yield ReadOpen(queueing)
+    return opened
+
+
+def _waits(row: Delivery, opened: Mapping[str, Mapping[str, int]]) -> bool:
+    """Whether the occurrence that has to end before this row still has something open. What a person ordered waits for none."""
+    before = row.get("after_occurrence")
+    return before is not None and not row.get("ordered") and before in opened.get(row["schedule_id"], ())
+
+
+def _by_patience(queued: Mapping[str, int]) -> dict[int, list[str]]:
+    """How many seconds these occurrences are left alone (id -> how many of its mails are open): putting off a long list
+    is work, so it is done less often."""
+    groups: dict[int, list[str]] = defaultdict(list)
+    for occurrence_id, count in queued.items():
+        groups[1 + count // _PUT_OFF_A_SECOND].append(occurrence_id)
+    return groups
 
 
 def hand_back(rows: Sequence[Delivery], now: datetime) -> Decisions[None]:
@@ -105,8 +140,15 @@ def _judge(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decision
 
 
 def _may_be_skipped(schedule: Schedule, at: datetime, terms: Terms) -> bool:
-    """Only what was found late, or during a pause, is ever skipped. Clocks differ: half the grace counts as late here."""
-    return terms.now - at > terms.limits.grace / 2 or not all(version.runs for version in schedule.versions)
+    """Only what was found late, during a pause, or under a policy that was not `allow`, is ever skipped. Clocks differ: half
+    the grace counts as late here."""
+    return (
+        terms.now - at > terms.limits.grace / 2
+        or not all(version.runs for version in schedule.versions)
+        or overlap_of(schedule.definition) != "allow"
+        # Before the newest edit the policy may have been another.
+        or at <= schedule.versions[-1].since
+    )
 
 
 def _rule_on(

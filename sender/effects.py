@@ -41,6 +41,14 @@ class ReadSkips:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadOpen:
+    """-> dict[str, dict[str, int]]: for each of these schedules its own occurrences with mail that is pending or sending, and
+    how many that is. Read after the schedule was: all that was planned before its next run is on record by then."""
+
+    schedule_ids: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """W1 -> set[str]: the ids of those deliveries that stand as they were given."""
 
@@ -93,6 +101,15 @@ class Defer:
     """-> None. Look at these pending deliveries again then."""
 
     ids: Collection[str]
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeferOccurrences:
+    """-> None. Look at what these occurrences have pending by `now` again then, whoever's shard it is in."""
+
+    ids: Collection[str]
+    now: datetime
     until: datetime
 
 
@@ -182,6 +199,7 @@ Effect = (
     ReadRevisions
     | ReadSchedules
     | ReadSkips
+    | ReadOpen
     | Insert
     | Advance
     | RecordSkips
@@ -189,6 +207,7 @@ Effect = (
     | ClaimRows
     | Cancel
     | Defer
+    | DeferOccurrences
     | AskFence
     | CheckTrust
     | Call

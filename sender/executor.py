@@ -86,6 +86,8 @@ class Executor:
                 return store.schedules.find(ids)
             case effects.ReadSkips(instants):
                 return store.occurrences.skipped(instants)
+            case effects.ReadOpen(schedule_ids):
+                return store.waiting.open_occurrences(schedule_ids)
             case effects.Insert(occurrences, deliveries):
                 with self.passing("W1"):
                     store.occurrences.insert(occurrences)
@@ -110,6 +112,8 @@ class Executor:
                 return store.deliveries.cancel(rows, reason)
             case effects.Defer(ids, until):
                 return store.deliveries.defer(ids, until)
+            case effects.DeferOccurrences(ids, now, until):
+                return store.waiting.defer(ids, now, until)
             case effects.SettleAll(settlements):
                 with self.passing("W7"):
                     return store.deliveries.settle(settlements)

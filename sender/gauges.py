@@ -5,6 +5,7 @@ from datetime import datetime
 
 from fencepost.deliveries import Settlement
 from fencepost.metrics import LAG_SECONDS, Metrics
+from fencepost.occurrences import expected_at
 from sender.passes import Claimed
 
 
@@ -17,7 +18,9 @@ class Gauges:
             "deliveries_settled_total", "Deliveries by the state an attempt ended in.", ["state", "provider"]
         )
         self._late = metrics.seconds(
-            "delivery_lateness_seconds", "From the due instant to the start of the provider call.", buckets=LAG_SECONDS
+            "delivery_lateness_seconds",
+            "From the due instant and its jitter to the start of the provider call.",
+            buckets=LAG_SECONDS,
         )
         self._refused = metrics.counter("fence_refusals_total", "Calls that the fence refused.", ["verdict"])
         self._shards = metrics.gauge("sender_shards", "Shards that this sender holds.")
@@ -32,7 +35,7 @@ class Gauges:
         self._settled.labels(settlement.state.value, provider).inc()
         called: datetime | None = settlement.attempt.get("called_at")
         if called is not None:
-            self._late.observe(max(0.0, (called - item.row["due_at"]).total_seconds()))
+            self._late.observe(max(0.0, (called - expected_at(item.row)).total_seconds()))
         verdict = settlement.attempt.get("fence", "OK")
         if verdict != "OK":
             self._refused.labels(verdict.lower()).inc()

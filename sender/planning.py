@@ -4,7 +4,7 @@
     W2  compare-and-set each schedule on                     a crash after it: pending or claimed rows, which the scans find
 
 Rows of our own shards are claimed in the same insert (W3 folded into W1) as long as there is room; nothing of them is
-called before W2 has frozen their instant.
+called before W2 has frozen their instant. What has jitter, or waits for the occurrence before it, is left to the scan.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,14 @@ from itertools import islice
 
 from fencepost import ids, occurrences
 from fencepost.deliveries import Attempt, Delivery, Settlement, State, claimed
+from fencepost.jitter import jitter
 from fencepost.messages import Renderer
 from fencepost.occurrences import Occurrence, Origin
+from fencepost.overlaps import overlap_of
 from fencepost.planning import Plan, plan
 from fencepost.schedules import Schedule
 from fencepost.store.revisions import Revision
-from sender.effects import Advance, Decisions, Insert, Quarantine, ReadRevisions, RecordSkips, SettleAll
+from sender.effects import Advance, Decisions, Insert, Quarantine, ReadOpen, ReadRevisions, RecordSkips, SettleAll
 from sender.passes import Claimed, Terms
 from sender.rules import RuleCache
 
@@ -29,11 +31,14 @@ def plan_due(schedules: Sequence[Schedule], terms: Terms, cache: RuleCache) -> D
     """Plan these schedules; the deliveries that were claimed on the way. One schedule that breaks is quarantined, the
     others go on."""
     texts: dict[str, Revision] = yield ReadRevisions(_older_revisions(schedules))
+    guarded = [schedule.id for schedule in schedules if overlap_of(schedule.definition) != "allow"]
+    opened: dict[str, dict[str, int]] = (yield ReadOpen(guarded)) if guarded else {}
     plans: list[Plan] = []
     batch = _Batch(terms, texts)
     for schedule in schedules:
         try:
-            decided = plan(schedule, cache.rules(schedule, texts), terms.now, terms.limits)
+            rules = cache.rules(schedule, texts)
+            decided = plan(schedule, rules, terms.now, terms.limits, opened.get(schedule.id, ()))
             if decided:
                 batch.add(decided)
                 plans.append(decided)
@@ -109,6 +114,8 @@ class _Batch:
                 shards=self._terms.shards,
                 now=self._terms.now,
                 queued_before=queued,
+                jitter=jitter(schedule.id, instant, definition.get("jitter_seconds", 0)),
+                after_occurrence=planned.after_occurrence.get(instant),
             )
             renderer = Renderer(definition)
             for row in islice(rows, max(0, FOLDED_PER_SCHEDULE - queued)):
@@ -118,7 +125,8 @@ class _Batch:
 
     def _claim(self, row: Delivery, renderer: Renderer) -> None:
         terms = self._terms
-        if len(self.claimed) < terms.room and row["shard"] in terms.tokens:
+        waits = row["not_before"] > terms.now or row.get("after_occurrence") is not None
+        if not waits and len(self.claimed) < terms.room and row["shard"] in terms.tokens:
             row = claimed(
                 row,
                 terms.attempt(row),

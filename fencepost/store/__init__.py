@@ -17,6 +17,7 @@ from fencepost.store.occurrences import Occurrences
 from fencepost.store.reports import Reports
 from fencepost.store.revisions import Revisions
 from fencepost.store.schedules import Schedules
+from fencepost.store.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Store:
     reports: Reports
     events: Events
     hooks: Hooks
+    waiting: Waiting
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -49,6 +51,7 @@ class Store:
             Reports(database),
             Events(database),
             Hooks(database),
+            Waiting(database),
         )
 
     def migrate(self) -> list[str]:
