@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from ulid import ULID
 
-SCHEDULE, REVISION, OCCURRENCE, DELIVERY, ATTEMPT, CLAIM = "sch", "rev", "occ", "eml", "att", "clm"
+SCHEDULE, REVISION, OCCURRENCE, DELIVERY, ATTEMPT, CLAIM, BACKFILL = "sch", "rev", "occ", "eml", "att", "clm", "bkf"
 """Prefixes of ids. A delivery is shown by the API as an email, hence `eml`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,6 +29,11 @@ def occurrence_id(schedule_id: str, instant: datetime) -> str:
 def triggered_occurrence_id(schedule_id: str, instant: datetime, key: str) -> str:
     """The id of an occurrence that a person triggered: `key` (their Idempotency-Key) tells repetitions from new ones."""
     return _derived(OCCURRENCE, instant, schedule_id, "trigger", key)
+
+
+def backfilled_occurrence_id(schedule_id: str, instant: datetime) -> str:
+    """The one id of a schedule's occurrence that was made up for at an instant, however often that is asked for."""
+    return _derived(OCCURRENCE, instant, schedule_id, "backfill")
 
 
 def delivery_id(occurrence: str, instant: datetime, recipient: str) -> str:

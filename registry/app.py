@@ -9,6 +9,7 @@ from werkzeug.routing import BaseConverter
 from fencepost.definitions import ScheduleInput
 from fencepost.metrics import Metrics
 from registry import (
+    backfills,
     cluster,
     docs,
     documenting,
@@ -27,9 +28,9 @@ from registry import (
 )
 from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
-from registry.answers.occurrences import OccurrenceAnswer, OccurrenceList
+from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
-from registry.inputs import Nothing, PauseInput, PreviewInput, SettleInput
+from registry.inputs import BackfillInput, Nothing, PauseInput, PreviewInput, SettleInput
 from registry.parts import EXTENSION, Parts
 
 INFO = Info(
@@ -44,18 +45,28 @@ SHAPES = [
     Preview,
     OccurrenceAnswer,
     OccurrenceList,
+    BackfillAnswer,
     EmailAnswer,
     EmailList,
     ClusterAnswer,
     reports.Activity,
     hooks.HookAnswer,
 ]
-INPUTS: list[type[BaseModel]] = [ScheduleInput, PreviewInput, PauseInput, SettleInput, hooks.HookInput, Nothing]
+INPUTS: list[type[BaseModel]] = [
+    ScheduleInput,
+    PreviewInput,
+    PauseInput,
+    BackfillInput,
+    SettleInput,
+    hooks.HookInput,
+    Nothing,
+]
 
 
 APIS = (
     schedules.bp,
     schedule_verbs.bp,
+    backfills.bp,
     previews.bp,
     occurrences.bp,
     emails.bp,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from fencepost.definitions import Shape, TimingInput
 from fencepost.deliveries import State
@@ -19,6 +19,17 @@ class PauseInput(Shape):
     """Why a schedule is paused."""
 
     reason: Annotated[OneLine, Field(max_length=500)] = ""
+
+
+class BackfillInput(Shape):
+    """A range of past instants, and whether to run what is missing in it or only to count it."""
+
+    from_: Instant = Field(alias="from", description="The first instant that may be run.")
+    until: Instant = Field(description="The last instant that may be run; what is still to come is left out.")
+    dry_run: StrictBool = Field(True, description="Only say what would be made.")
+    count: StrictInt | None = Field(
+        None, ge=0, description="How many runs the dry run counted; needed when dry_run is false."
+    )
 
 
 class PreviewInput(TimingInput):

@@ -65,6 +65,21 @@ class Occurrences:
             if any(row["schedule_id"] == schedule_id and row["at"] <= at <= row["to"] for row in rows)
         }
 
+    def on_record(
+        self, schedule_id: str, first: datetime, last: datetime, *, but_of: str | None = None
+    ) -> set[datetime]:
+        """The instants from `first` to `last` that ran, as planned by the schedule or backfilled; without what the backfill
+        `but_of` itself made."""
+        query = {
+            "schedule_id": schedule_id,
+            "at": {"$gte": first, "$lte": last},
+            "state": "planned",
+            "origin": {"$in": [Origin.SCHEDULE.value, Origin.BACKFILL.value]},
+        }
+        with answering():
+            rows = self.database.occurrences.find(query, {"at": 1, "backfill_id": 1})
+            return {row["at"] for row in rows if but_of is None or row.get("backfill_id") != but_of}
+
     def get(self, owner_id: str, occurrence_id: str) -> Occurrence:
         """Raises NotFound, also for another owner's."""
         with answering():

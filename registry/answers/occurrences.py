@@ -11,6 +11,11 @@ from fencepost.deliveries import State
 from fencepost.occurrences import Occurrence
 from registry.answers.common import EXACT, Instant
 
+_ORIGINS: Mapping[str, Literal["schedule", "trigger", "backfill"]] = {
+    "schedule": "schedule",
+    "trigger": "trigger",
+    "backfill": "backfill",
+}
 _OPEN = frozenset({State.PENDING.value, State.SENDING.value, State.UNKNOWN.value, State.HELD.value})
 
 
@@ -37,10 +42,24 @@ class OccurrenceAnswer(TypedDict):
     state: Literal["planned", "skipped", "done"]
     reason: str | None
     """Why it was skipped."""
-    origin: Literal["schedule", "trigger"]
+    origin: Literal["schedule", "trigger", "backfill"]
+    """Whose wish it was: the schedule's own, or a person's who ran it by hand, now or for a past instant."""
     version: int
     """The schedule's version whose text was sent."""
     emails: EmailCounts
+
+
+@with_config(EXACT)
+class BackfillAnswer(TypedDict):
+    """What a backfill would make, or made."""
+
+    count: int
+    """How many runs."""
+    emails: int
+    """How many emails all of them have together."""
+    occurrences: list[Instant]
+    """The first of their instants, at most ten."""
+    dry_run: bool
 
 
 @with_config(EXACT)
@@ -62,7 +81,7 @@ def occurrence_answer(occurrence: Occurrence, counts: Mapping[str, int]) -> Occu
         "count": occurrence["count"],
         "state": occurrence_state(occurrence, counts),
         "reason": occurrence["reason"],
-        "origin": "trigger" if occurrence["origin"] == "trigger" else "schedule",
+        "origin": _ORIGINS[occurrence["origin"]],
         "version": occurrence["version"],
         "emails": {"total": occurrence["deliveries"], "by_state": dict(sorted(counts.items()))},
     }

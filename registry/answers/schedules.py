@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from fencepost.clock import iso
 from fencepost.definitions import rule_of
 from fencepost.errors import Invalid
+from fencepost.overlaps import overlap_of
 from fencepost.recurrence import PreviewRow, words
 from fencepost.schedules import Schedule
 from registry.answers.common import EXACT, Address, Instant, address, maybe_iso
@@ -95,6 +96,10 @@ class ScheduleAnswer(TypedDict):
     max_occurrences: int | None
     misfire: Misfire
     dst: Dst
+    jitter_seconds: int
+    """Each run is sent up to so much later than its instant."""
+    overlap: Literal["allow", "skip", "queue_one"]
+    """What becomes of a run that is due while mail of an earlier one is still pending or sending."""
     on_unknown: Literal["hold", "resend", "resend_at_once"]
     together: bool
     message: Message
@@ -163,6 +168,8 @@ def schedule_answer(schedule: Schedule) -> ScheduleAnswer:
         "max_occurrences": definition["max_occurrences"],
         "misfire": definition["misfire"],
         "dst": definition["dst"],
+        "jitter_seconds": definition.get("jitter_seconds", 0),
+        "overlap": overlap_of(definition),
         "on_unknown": definition["on_unknown"],
         "together": definition["together"],
         "message": _message(definition["message"]),

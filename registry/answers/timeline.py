@@ -15,6 +15,7 @@ _FENCE = {
     "TAKEN": "Refused by the fence: another attempt holds this mail.",
 }
 _RESENT = {State.PENDING.value: "resend"}
+_BY_HAND = {"trigger": "Triggered by hand.", "backfill": "Backfilled by hand, for the instant it is due at."}
 _STILL = (State.PENDING.value, State.SENDING.value)
 
 
@@ -38,7 +39,14 @@ def timeline(row: Delivery) -> list[Moment]:
 
 
 def _planned(row: Delivery) -> str:
-    return "Triggered by hand." if row["origin"] == "trigger" else f"Due by version {row['version']} of the schedule."
+    if row["origin"] in _BY_HAND:
+        return _BY_HAND[row["origin"]]
+    said = f"Due by version {row['version']} of the schedule."
+    if jitter_ms := row.get("jitter_ms"):
+        said += f" Its jitter sends it {jitter_ms / 1000:g} s later."
+    if before := row.get("after_occurrence"):
+        said += f" It waits until {before} has nothing left to send."
+    return said
 
 
 def _attempt(attempt: Attempt) -> Iterator[Moment]:

@@ -60,3 +60,22 @@ def test_a_trigger_is_sent_at_once_and_the_sender_is_seen(client: Client) -> Non
     assert member["shards"] == list(range(64))
     assert {shard["holder"] for shard in cluster["shards"]} == {member["id"]}
     assert cluster["notes"] == []
+
+
+def test_seven_days_are_backfilled_once_each(client: Client) -> None:
+    made = client.call("POST", "/schedules", text())
+    path, today = f"/schedules/{made['id']}", datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    week = {"from": (today - timedelta(days=7)).isoformat(), "until": (today - timedelta(seconds=1)).isoformat()}
+    counted = client.call("POST", f"{path}/backfill", week)
+    assert (counted["count"], counted["emails"]) == (7, 7)
+    client.call("POST", f"{path}/backfill", {**week, "dry_run": False, "count": 7})
+
+    def accepted() -> Any:
+        emails = client.call("GET", f"/emails?schedule_id={made['id']}&state=accepted")["data"]
+        return len(emails) == 7 and emails
+
+    emails = eventually(accepted, seconds=30)
+    assert [email["due_at"] for email in reversed(emails)] == counted["occurrences"]
+    assert len({email["receipt"] for email in emails}) == 7
+    assert {email["origin"] for email in emails} == {"backfill"}
+    assert client.call("POST", f"{path}/backfill", week)["count"] == 0

@@ -17,7 +17,7 @@ def every_second(world: World, first: datetime, *, runs: int = RUNS, **changes: 
     """Due so many times, once a second from `first` on."""
     last = first + timedelta(seconds=runs - 1)
     recurrence = {"type": "interval", "every": "1s"}
-    bounds = {"starts_at": first.isoformat(), "ends_at": last.isoformat()}
+    bounds: dict[str, Any] = {"starts_at": first.isoformat(), "ends_at": last.isoformat()}
     [made] = world.write(1, first - timedelta(hours=1), recurrence=recurrence, **bounds, **changes)
     return made
 

@@ -23,7 +23,9 @@ def test_only_pending_and_sending_mail_of_its_own_occurrences_is_open(store: Sto
     _, later = planned(made, at + SECOND)
     _, triggered = planned(made, at + 2 * SECOND, origin=Origin.TRIGGER)
     store.deliveries.insert([*rows, *later, *triggered])
-    for row, state in zip([*rows, *later], ["pending", "sending", "accepted", "unknown", "held", "failed"], strict=True):
+    for row, state in zip(
+        [*rows, *later], ["pending", "sending", "accepted", "unknown", "held", "failed"], strict=True
+    ):
         store.database.deliveries.update_one({"_id": row["_id"]}, {"$set": {"state": state}})
     assert store.waiting.open_occurrences([made.id, "sch_other"]) == {made.id: {occurrence["_id"]: 2}}
 
