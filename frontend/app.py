@@ -9,6 +9,7 @@ from flask import Flask
 
 from fencepost.settings import Settings, load
 from frontend import (
+    backfills,
     cluster,
     dashboard,
     formatting,
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         schedule_form.bp,
         previews.bp,
         schedule_actions.bp,
+        backfills.bp,
         mails.bp,
         cluster.bp,
         health.bp,

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, cast
 import requests
 
 from fencepost.settings import Frontend
-from frontend.shapes import Cluster, Email, Minute, Occurrence, Preview, Schedule
+from frontend.shapes import Backfill, Cluster, Email, Minute, Occurrence, Preview, Schedule
 
 Item = TypeVar("Item")
 
@@ -93,6 +93,17 @@ class Registry:
         """The occurrence that was made; with the same key it is the same one."""
         headers = {"Idempotency-Key": idempotency_key}
         return cast(dict[str, Any], self._call("POST", f"/schedules/{schedule_id}/trigger", {}, headers))
+
+    def backfill(
+        self, schedule_id: str, begin: str, until: str, *, count: int | None = None, idempotency_key: str | None = None
+    ) -> Backfill:
+        """What there is to backfill from `begin` to `until`; with the `count` of it, it is made. Raises Refused with status 409
+        where that is another number by now."""
+        asked = {"from": begin, "until": until, "dry_run": count is None}
+        if count is not None:
+            asked["count"] = count
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        return cast(Backfill, self._call("POST", f"/schedules/{schedule_id}/backfill", asked, headers))
 
     def preview(self, body: Mapping[str, Any]) -> Preview:
         return cast(Preview, self._call("POST", "/schedules/preview", body))

@@ -62,6 +62,8 @@ class Schedule(TypedDict):
     max_occurrences: int | None
     misfire: Misfire
     dst: Dst
+    jitter_seconds: int
+    overlap: Literal["allow", "skip", "queue_one"]
     on_unknown: str
     together: bool
     message: Message
@@ -94,9 +96,18 @@ class Occurrence(TypedDict):
     count: int
     state: Literal["planned", "skipped", "done"]
     reason: str | None
-    origin: Literal["schedule", "trigger"]
+    origin: Literal["schedule", "trigger", "backfill"]
     version: int
     emails: EmailCounts
+
+
+class Backfill(TypedDict):
+    """What a backfill would make, or made; the first of its instants."""
+
+    count: int
+    emails: int
+    occurrences: list[str]
+    dry_run: bool
 
 
 class Token(TypedDict):

@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -76,6 +78,8 @@ def test_axe_finds_nothing_on_any_page(tab: Page, story: Story) -> None:
         f"/schedules/{story.weekly['id']}",
         f"/schedules/{story.paused['id']}",
         f"/schedules/{story.weekly['id']}/delete",
+        f"/schedules/{story.weekly['id']}/backfill",
+        f"/schedules/{story.weekly['id']}/backfill?from=2020-01-01T00:00&until=nonsense",
         "/mails",
         f"/mails/{story.accepted['id']}",
         f"/mails/{story.unknown['id']}?view=text",
@@ -205,6 +209,43 @@ def test_a_schedule_is_run_paused_resumed_deleted_and_restored(tab: Page, site: 
     expect(tab.get_by_role("status")).to_contain_text("Deleted")
     tab.get_by_role("button", name="Restore").click()
     expect(tab.get_by_role("status")).to_contain_text("Restored, and paused")
+    assert len(site.mails(schedule)) == 1
+
+
+def test_missed_runs_are_counted_then_made_up_for_once(tab: Page, site: Site) -> None:
+    schedule = site.schedule("Missed", {"type": "cron", "expression": "0 9 * * *", "timezone": "Europe/Berlin"})
+    yesterday = datetime.now(ZoneInfo("Europe/Berlin")).date() - timedelta(days=1)
+    tab.goto(f"/schedules/{schedule['id']}")
+    tab.get_by_role("link", name="Backfill").click()
+    tab.get_by_label("From").fill(f"{yesterday - timedelta(days=6)}T09:00")
+    tab.get_by_label("Until").fill(f"{yesterday}T09:00")
+    tab.get_by_label("Until").press("Enter")
+    found = tab.get_by_role("region", name="7 runs are missing, with 7 mails")
+    expect(found.get_by_role("listitem")).to_have_count(7)
+    expect(found.get_by_role("listitem").first).to_contain_text(", 09:00")
+    assert faults_of(tab) == []
+    assert site.mails(schedule) == []
+    make = tab.get_by_role("button", name="Make these 7 runs")
+    make.press("Enter")
+    expect(tab.get_by_role("status")).to_contain_text("7 missed runs are made up for")
+    expect(tab.get_by_role("region", name="Past runs").get_by_text("backfilled")).to_have_count(7)
+    tab.go_back()
+    # The page as it was: what was confirmed on it is not so any more.
+    tab.reload()
+    expect(tab.get_by_role("heading", name="Nothing is missing")).to_be_visible()
+    eventually(lambda: len([mail for mail in site.mails(schedule) if mail["state"] == "accepted"]) == 7, seconds=30)
+
+
+def test_a_number_that_is_another_by_now_makes_nothing(tab: Page, site: Site) -> None:
+    schedule = site.schedule("Raced", {"type": "cron", "expression": "0 9 * * *", "timezone": "Europe/Berlin"})
+    today = datetime.now(UTC).date()
+    begin, until = f"{today - timedelta(days=3)}T00:00", f"{today - timedelta(days=1)}T23:00"
+    tab.goto(f"/schedules/{schedule['id']}/backfill?from={begin}&until={until}")
+    asked = {"from": f"{begin}:00Z", "until": f"{today - timedelta(days=2)}T00:00:00Z", "dry_run": False, "count": 1}
+    site.call("POST", f"/schedules/{schedule['id']}/backfill", asked)
+    tab.get_by_role("button", name="Make these 3 runs").click()
+    expect(tab.get_by_role("alert")).to_contain_text("3 were confirmed")
+    expect(tab.get_by_role("button", name="Make these 2 runs")).to_be_visible()
     assert len(site.mails(schedule)) == 1
 
 

@@ -29,6 +29,8 @@ FILLED = DEFAULTS | {
     "max_occurrences": "7",
     "misfire_policy": "all",
     "misfire_window": "90.5",
+    "jitter": "90",
+    "overlap": "queue_one",
     "dst_gap": "skip",
     "dst_repeat": "both",
     "on_unknown": "resend",
@@ -65,12 +67,13 @@ def test_an_edit_keeps_what_the_form_does_not_show() -> None:
     definition["message"] |= {"headers": {"X-Campaign": "1"}, "tags": ["spring"]}
     definition["message"]["to"][0]["variables"] = {"city": "Rome"}
     saved = stored(definition)
-    sent = body(from_schedule(saved) | {"subject": "New", "misfire_window": ""}, saved)
+    sent = body(from_schedule(saved) | {"subject": "New", "misfire_window": "", "jitter": ""}, saved)
     assert sent["message"]["headers"] == {"X-Campaign": "1"}
     assert sent["message"]["tags"] == ["spring"]
     assert sent["message"]["to"][0]["variables"] == {"city": "Rome"}
     assert sent["message"]["subject"] == "New"
     assert sent["misfire"] == {"policy": "all", "window_seconds": None}
+    assert sent["jitter_seconds"] is None
 
 
 def test_boxes_that_are_not_ticked_are_off() -> None:
@@ -88,12 +91,13 @@ def test_every_problem_of_an_empty_form_has_its_place() -> None:
         "to": "nonsense\nx@example.com\nx@example.com",
         "max_occurrences": "many",
         "misfire_window": "long",
+        "jitter": "4000",
     }
     with pytest.raises(Invalid) as caught:
         definitions.parse(body(values))
     at_fields, others = place([FieldProblem(each.pointer, each.detail) for each in caught.value.problems], values)
     assert others == []
-    assert {"name", "from", "to", "subject", "max_occurrences", "misfire_window"} <= at_fields.keys()
+    assert {"name", "from", "to", "subject", "max_occurrences", "misfire_window", "jitter"} <= at_fields.keys()
     assert at_fields["to"][0].startswith("Line 1: ")
 
 
