@@ -105,6 +105,24 @@ def test_nights_on_which_clocks_change_are_marked(tab: Page) -> None:
     expect(tab.locator(".dst").first).to_contain_text("it runs the second time")
 
 
+def test_jitter_and_overlap_are_saved_and_told(tab: Page, site: Site) -> None:
+    schedule = site.schedule("Spread")
+    tab.goto(f"/schedules/{schedule['id']}/edit")
+    tab.get_by_text("Advanced").click()
+    tab.get_by_label("A run that is due while").select_option("queue_one")
+    tab.get_by_label("Spread the sending over").fill("4000")
+    tab.get_by_role("button", name="Save the changes").click()
+    expect(tab.locator("#e-jitter")).to_contain_text("3600")
+    tab.get_by_label("Spread the sending over").fill("90")
+    assert faults_of(tab) == []
+    tab.get_by_role("button", name="Save the changes").click()
+    rules = tab.get_by_role("region", name="Its rules")
+    expect(rules).to_contain_text("One run waits for the one before")
+    expect(rules).to_contain_text("Up to 90 s after its instant")
+    stored = site.call("GET", f"/schedules/{schedule['id']}")
+    assert (stored["jitter_seconds"], stored["overlap"]) == (90, "queue_one")
+
+
 def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(tab: Page) -> None:
     tab.goto("/schedules/new")
     tab.get_by_label("Recipients").fill("Ada <ada@example.com>\nnobody\nAda <ada@example.com>")

@@ -1,97 +1,131 @@
-"""W3's decisions: what a provider has told of is not claimed once more."""
+"""What the scan does with rows that wait for the occurrence before theirs."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
-import pytest
-
-from fencepost.deliveries import Author, Delivery, State
-from fencepost.events import Event, EventKind
-from fencepost.occurrences import Origin
+from fencepost import ids
+from fencepost.deliveries import Delivery
 from fencepost.planning import Limits
+from fencepost.schedules import Schedule, Stop, edited
 from fencepost.store.revisions import Revision
 from sender.claiming import claim_pending
-from sender.effects import ClaimRows, Effect, ReadEvents, ReadRevisions, SettleAll
-from sender.passes import Claimed, Terms
+from sender.effects import (
+    Cancel,
+    ClaimRows,
+    DeferOccurrences,
+    Effect,
+    ReadEvents,
+    ReadOpen,
+    ReadRevisions,
+    ReadSchedules,
+    ReadSkips,
+)
+from sender.passes import Terms
 from sender.rules import RuleCache
-from tests.support.rows import now, planned, sending
-from tests.support.schedules import definition, schedule
+from tests.support.rows import planned
+from tests.support.schedules import Texts, at, definition, schedule
 
-AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
-SCHEDULE = schedule(AT - timedelta(hours=1), definition(to=3))
+NOON = at("2026-03-02 12:00")
+EARLIER = NOON - timedelta(minutes=5)
 
 
-def rows(attempts: int) -> list[Delivery]:
-    """Mails that a person triggered, pending after so many attempts."""
-    found = planned(SCHEDULE, AT, origin=Origin.TRIGGER)[1]
-    for _ in range(attempts):
-        found = [{**sending(row), "state": State.PENDING.value} for row in found]
+def queueing() -> Schedule:
+    """Noon is planned and frozen."""
+    text = definition(overlap="queue_one")
+    return schedule(NOON - timedelta(hours=1), text, last_run_at=NOON, next_run_at=NOON + timedelta(minutes=5))
+
+
+def row_after(made: Schedule, **fields: Any) -> Delivery:
+    [row] = planned(made, NOON)[1]
+    changed: Any = {**row, "after_occurrence": ids.occurrence_id(made.id, EARLIER), **fields}
+    found: Delivery = changed
     return found
 
 
-def terms() -> Terms:
-    return Terms(
-        now=now(),
+def done_with(made: Schedule, rows: list[Delivery], opened: Mapping[str, Mapping[str, int]]) -> list[Effect]:
+    """The writes that the scan asks for."""
+    terms = Terms(
+        now=NOON,
         sender="sender-1",
-        tokens={SCHEDULE.shard: 7},
+        tokens={row["shard"]: 7 for row in rows},
         epoch="run:1",
         provider="mailgun",
         claim_id="clm_1",
-        deadline=now() + timedelta(seconds=30),
-        deadline_steady=30,
-        room=10,
+        deadline=NOON + timedelta(seconds=30),
+        deadline_steady=30.0,
+        room=1000,
         shards=64,
         limits=Limits(),
         retention=timedelta(days=90),
     )
-
-
-def run(found: Sequence[Delivery], events: dict[str, list[Event]]) -> tuple[list[Claimed], list[Effect]]:
-    revision_id = SCHEDULE.versions[0].revision_id
-    revision = Revision(revision_id, SCHEDULE.id, SCHEDULE.definition, SCHEDULE.created_at)
-    decisions = claim_pending(found, terms(), RuleCache())
-    asked: list[Effect] = []
+    revision_id = made.versions[0].revision_id
+    texts = {revision_id: Revision(revision_id, made.id, made.definition, made.created_at)}
+    decisions, writes = claim_pending(rows, terms, RuleCache()), list[Effect]()
     answer: Any = None
-    while True:
-        try:
+    try:
+        while True:
             effect = decisions.send(answer)
-        except StopIteration as stop:
-            claimed: list[Claimed] = stop.value
-            return claimed, asked
-        asked.append(effect)
-        answer = _answer(effect, events, {revision_id: revision})
+            answer = None
+            match effect:
+                case ReadSchedules():
+                    answer = {made.id: made}
+                case ReadRevisions():
+                    answer = texts
+                case ReadSkips() | ReadEvents():
+                    answer = {}
+                case ReadOpen():
+                    answer = opened
+                case ClaimRows():
+                    answer = set()
+                    writes.append(effect)
+                case _:
+                    writes.append(effect)
+    except StopIteration:
+        return writes
 
 
-def _answer(effect: Effect, events: dict[str, list[Event]], texts: dict[str, Revision]) -> Any:
-    match effect:
-        case ReadEvents(delivery_ids):
-            return {delivery_id: events[delivery_id] for delivery_id in delivery_ids if delivery_id in events}
-        case ReadRevisions():
-            return texts
-        case ClaimRows(claims):
-            return {claim.attempt["id"] for claim in claims}
-    return []
+def test_what_waits_is_put_off_with_all_of_its_occurrence() -> None:
+    made = queueing()
+    row = row_after(made)
+    opened = {made.id: {ids.occurrence_id(made.id, EARLIER): 1, row["occurrence_id"]: 1}}
+    [put_off] = done_with(made, [row], opened)
+    assert put_off == DeferOccurrences([row["occurrence_id"]], NOON, NOON + timedelta(seconds=1))
 
 
-def event(row: Delivery, kind: EventKind) -> Event:
-    return Event("ev", "mailgun", kind, AT, row["_id"], 1, "m1@mg")
+def test_a_long_list_is_left_alone_for_longer() -> None:
+    made = queueing()
+    row = row_after(made)
+    opened = {made.id: {ids.occurrence_id(made.id, EARLIER): 1, row["occurrence_id"]: 5000}}
+    [put_off] = done_with(made, [row], opened)
+    assert isinstance(put_off, DeferOccurrences)
+    assert put_off.until == NOON + timedelta(seconds=6)
 
 
-def test_a_mail_that_was_taken_after_all_is_settled_instead_of_claimed() -> None:
-    taken, refused, silent = rows(2)
-    told = {taken["_id"]: [event(taken, EventKind.DELIVERED)], refused["_id"]: [event(refused, EventKind.REJECTED)]}
-    claimed, asked = run([taken, refused, silent], told)
-    assert [item.row["_id"] for item in claimed] == [refused["_id"], silent["_id"]]
-    [settlement] = next(effect.settlements for effect in asked if isinstance(effect, SettleAll))
-    assert (settlement.delivery_id, settlement.attempt_id) == (taken["_id"], taken["attempt_id"])
-    assert (settlement.state, settlement.author) == (State.ACCEPTED, Author.PROVIDER)
-    assert State.PENDING in settlement.allowed_from
+def test_it_is_claimed_once_nothing_of_the_one_before_is_open() -> None:
+    made = queueing()
+    row = row_after(made)
+    [claims] = done_with(made, [row], {made.id: {row["occurrence_id"]: 1}})
+    assert isinstance(claims, ClaimRows)
+    assert [claim.row["_id"] for claim in claims.claims] == [row["_id"]]
 
 
-@pytest.mark.parametrize("attempts", [0, 1])
-def test_a_first_attempt_asks_for_nobodys_word(attempts: int) -> None:
-    claimed, asked = run(rows(attempts), {})
-    assert len(claimed) == 3
-    assert any(isinstance(effect, ReadEvents) for effect in asked) is bool(attempts)
-    assert not any(isinstance(effect, SettleAll) for effect in asked)
+def test_what_a_person_had_sent_again_waits_for_nobody() -> None:
+    made = queueing()
+    [claims] = done_with(made, [row_after(made, ordered=True)], {made.id: {ids.occurrence_id(made.id, EARLIER): 1}})
+    assert isinstance(claims, ClaimRows)
+
+
+def test_a_pause_calls_off_what_waits() -> None:
+    made = queueing()
+    row = row_after(made)
+    paused = edited(
+        made,
+        Texts(made).rules,
+        now=NOON,
+        revision_id=made.versions[0].revision_id,
+        paused=Stop(NOON, "holidays"),
+    )
+    [called_off] = done_with(paused, [row], {made.id: {ids.occurrence_id(made.id, EARLIER): 1}})
+    assert isinstance(called_off, Cancel)
+    assert called_off.rows == {row["_id"]: 0}
