@@ -129,9 +129,7 @@ def test_a_leader_and_a_sender_lost_at_once_cost_at_most_forty_seconds(
     members: list[Process], make_world: MakesWorld
 ) -> None:
     # With the times that are set everywhere else: a new leader lets every lease begin anew.
-    world = made(
-        members, make_world, LEASE_TTL_SECONDS="15", LEASE_MARGIN_SECONDS="2", CALL_TIMEOUT_SECONDS="8"
-    )
+    world = made(members, make_world, LEASE_TTL_SECONDS="15", LEASE_MARGIN_SECONDS="2", CALL_TIMEOUT_SECONDS="8")
     lost, other = world.start(2, SEATS=str(SEATS))
     world.balanced(lost, other)
     hit = leader_first(members)[LEADER]

@@ -79,9 +79,7 @@ def primary_of(members: list[Process]) -> Process:
         return 0
 
     found = eventually(port, seconds=30)
-    return next(
-        member for member in members if (member.log.parent / f"{member.name}.port").read_text() == str(found)
-    )
+    return next(member for member in members if (member.log.parent / f"{member.name}.port").read_text() == str(found))
 
 
 def killed(members: list[Process], until: datetime, world: World) -> None:

@@ -84,6 +84,12 @@ class Proxy:
         """Every reply comes byte by byte, with so much time between two."""
         self._drip_seconds = seconds
 
+    def lead_to(self, url: str) -> None:
+        """Lead to another server from now on, and close what is open to the last one: a name that was moved."""
+        parts = urlsplit(url)
+        self._server_address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self._loop.call_soon_threadsafe(self._close_all)
+
     def cut(self) -> None:
         """Close all connections, and every new one at once."""
         self._refuse = True
