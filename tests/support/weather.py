@@ -33,7 +33,7 @@ def wait_until(world: World, instant: datetime) -> None:
 
 def lateness(rows: list[Row]) -> float:
     """The most seconds by which a call came after its instant."""
-    called = [
+    called: list[float] = [
         (attempt["called_at"] - row["due_at"]).total_seconds()
         for row in rows
         for attempt in row["attempts"]
