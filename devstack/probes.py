@@ -29,11 +29,7 @@ def _hello(port: int, ports: Sequence[int], replica_set: str) -> dict[str, objec
         ) as client:
             hello = client.admin.command("hello")
             if "setName" not in hello and port == ports[0]:
-                # Who is elected should not be a matter of luck: tests say what they do to the primary.
-                members = [
-                    {"_id": number, "host": f"127.0.0.1:{each}", "priority": 1 if number else len(ports)}
-                    for number, each in enumerate(ports)
-                ]
+                members = [{"_id": number, "host": f"127.0.0.1:{each}"} for number, each in enumerate(ports)]
                 settings = {"electionTimeoutMillis": 10_000 if len(ports) == 1 else 3_000}
                 configuration = {"_id": replica_set, "members": members, "settings": settings}
                 client.admin.command("replSetInitiate", configuration)

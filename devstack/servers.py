@@ -28,7 +28,7 @@ def start_mongodb(folder: Path, *, wait: bool = True) -> Process:
 
 def start_mongodb_cluster(folder: Path, *, members: int) -> list[Process]:
     """As many members of one replica set, each a process whose url leads to the whole set; ready when one is primary and the
-    others follow it. The first is primary as long as it is well. Raises NotInstalled, DidNotStart."""
+    others follow it. Raises NotInstalled, DidNotStart."""
     folders = [_made(folder / f"mongodb{number}") for number in range(1, members + 1)]
     ports = [_kept_port(data) for data in folders]
     url = f"mongodb://{','.join(f'127.0.0.1:{port}' for port in ports)}/?replicaSet={REPLICA_SET}"

@@ -9,15 +9,7 @@ import pytest
 
 from devstack.binaries import NotInstalled
 from devstack.processes import Process
-from devstack.servers import (
-    Servers,
-    start_etcd,
-    start_etcd_cluster,
-    start_mongodb,
-    start_mongodb_cluster,
-    start_redis,
-    start_servers,
-)
+from devstack.servers import Servers, start_etcd, start_etcd_cluster, start_mongodb, start_redis, start_servers
 from devstack.stack import Ports, Stack
 from fencepost.settings import Settings, load
 from tests.support.dev import Run
@@ -91,23 +83,6 @@ def private_etcd_cluster(tmp_path: Path) -> Iterator[StartsCluster]:
 
     def start(members: int = 1) -> list[Process]:
         cluster = _or_missing(lambda: start_etcd_cluster(tmp_path / f"cluster-{len(started)}", members=members))
-        started.extend(cluster)
-        return cluster
-
-    yield start
-    for process in started:
-        process.kill()
-
-
-@pytest.fixture
-def private_mongodb_cluster(tmp_path: Path) -> Iterator[StartsCluster]:
-    """A factory: `members = private_mongodb_cluster(members=3)`; the first is primary while it is well, and the url of each leads
-    to all of them."""
-    started: list[Process] = []
-
-    def start(members: int = 1) -> list[Process]:
-        folder = tmp_path / f"mongodb-cluster-{len(started)}"
-        cluster = _or_missing(lambda: start_mongodb_cluster(folder, members=members))
         started.extend(cluster)
         return cluster
 
