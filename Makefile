@@ -21,6 +21,7 @@ setup: .venv/ready-to-test frontend/static/vendor/icons.svg ## the virtual envir
 # What kills and freezes counts seconds, so it runs alone; the rest mostly waits, so two share the processors.
 test: setup check ## every test that a laptop can run: real servers, real browser
 	$(BIN)/pytest -m 'not chaos' -n 2 --dist worksteal tests/unit tests/contract tests/integration tests/e2e
+	$(BIN)/pytest -m 'not chaos' -n 2 --dist worksteal tests/faults
 	$(BIN)/pytest -m 'not chaos' tests/chaos
 
 check: setup ## formatting, lint, types, who imports whom, requirements

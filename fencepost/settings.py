@@ -126,6 +126,8 @@ class Sender(Section):
     attempt_seconds: float = Field(30, gt=0)
     """An attempt's own deadline, counted from before it is claimed; no call starts that could outlast it."""
     clock_skew_seconds: float = Field(2, ge=0)
+    max_clock_skew_seconds: float = Field(5, gt=0)
+    """A sender whose clock is further from MongoDB's than this steps aside until it is right."""
     max_sleep_seconds: float = Field(5, gt=0, le=5)
     """The longest sleep of the loop; it wakes earlier at the next due instant or at a nudge."""
     max_instants_per_plan: int = Field(10_000, ge=1)

@@ -19,7 +19,7 @@ from fencepost.coordination.fences import Fence, Verdict
 from fencepost.deliveries import Attempt, Outcome, OutcomeKind, Settlement, State
 from fencepost.errors import FencepostError, Invalid, Problem, Unreachable
 from fencepost.failpoints import Failpoints
-from fencepost.logs import get_logger
+from fencepost.logs import Unforeseen, get_logger
 from fencepost.providers import Provider
 from fencepost.providers.http import Reply
 from fencepost.providers.transport import Transport
@@ -86,6 +86,7 @@ class Courier:
         self._fence_at = 0.0
         self._of_shard: Counter[int] = Counter()
         self._lock = Lock()
+        self._unforeseen = Unforeseen(log)
         self._stopping = False
         self._chance = random.Random().random
         self.refusals: Counter[str] = Counter()
@@ -139,8 +140,8 @@ class Courier:
         while not (self._stopping and not self._taken and not self._ready):
             try:
                 self._turn()
-            except Exception:
-                log.exception("The courier stumbled; it goes on.", action="courier.failed")
+            except Exception:  # noqa: BLE001 it is said, and survived
+                self._unforeseen.say("The courier stumbled; it goes on.", action="courier.failed")
         self._transport.close()
 
     def _turn(self) -> None:
@@ -158,8 +159,8 @@ class Courier:
     def _outcome(self, name: str, reply: Reply) -> Outcome:
         try:
             outcome = self._providers[name].outcome(reply)
-        except Exception:
-            log.exception("A provider's answer could not be read.", action="provider.unreadable", provider=name)
+        except Exception:  # noqa: BLE001 it is said, and survived
+            self._unforeseen.say("A provider's answer could not be read.", action="provider.unreadable", provider=name)
             outcome = Outcome(
                 OutcomeKind.UNKNOWN, "The provider's answer could not be read: the mail may have been sent."
             )

@@ -36,9 +36,11 @@ class Epochs:
         return epoch
 
     def recheck(self) -> None:
-        """Ask whether Redis is still as it must be: its settings can be changed while it runs. Raises what current() raises."""
+        """Ask whether Redis is still as it must be, and can be written to: its settings can be changed while it runs, and its disk
+        fill up. Raises what current() raises."""
         try:
             self._fence.check_server()
+            self._epoch = self._fence.epoch()
         except (Unreachable, Misconfigured):
             self.forget()
             raise

@@ -9,7 +9,7 @@ from threading import Event, Thread
 from fencepost.clock import Clock
 from fencepost.coordination.leases import ShardLeases
 from fencepost.errors import Misconfigured, Unreachable
-from fencepost.logs import get_logger
+from fencepost.logs import Unforeseen, get_logger
 from fencepost.schedules import milliseconds
 from fencepost.settings import Settings
 from fencepost.store import Store
@@ -19,6 +19,7 @@ from sender.loop import Loop
 from sender.outages import Outages
 from sender.pauses import Pause
 from sender.rescuing import rescue
+from sender.timekeeper import ClockIsOff, Timekeeper
 
 log = get_logger(__name__)
 _MOST = 500
@@ -38,6 +39,7 @@ class Housekeeper:
     pauses: Mapping[str, Pause]
     outages: Outages
     clock: Clock
+    timekeeper: Timekeeper
     loop: Loop
     wake: Event
     """Set when other shards are held: mail of a lost sender that comes with them can't wait for its round."""
@@ -45,6 +47,7 @@ class Housekeeper:
 
     def __post_init__(self) -> None:
         self._stopping = False
+        self._unforeseen = Unforeseen(log)
         self._refused_by, self._taken_by = set[str](), set[str]()
         self._last_pass: dict[int, int] = {}
         self._thread = Thread(target=self._run, name="housekeeper", daemon=True)
@@ -84,8 +87,12 @@ class Housekeeper:
             chore()
         except Unreachable as error:
             self.outages.note(error)
-        except Exception:
-            log.exception("A chore broke; it is tried again.", action="housekeeping.failed", chore=chore.__name__)
+        except ClockIsOff:
+            pass  # the loop steps aside
+        except Exception:  # noqa: BLE001 it is said, and survived
+            self._unforeseen.say(
+                "A chore broke; it is tried again.", action="housekeeping.failed", chore=chore.__name__
+            )
 
     def give_back_shards(self) -> None:
         """Let go of draining shards of which nothing is under way."""
@@ -106,7 +113,7 @@ class Housekeeper:
         tokens = {shard: held.token for shard, held in self.leases.held().items() if not held.draining}
         if not tokens:
             return
-        now = milliseconds(self.clock.now())
+        now = milliseconds(self.timekeeper.now())
         rows = self.store.deliveries.overdue(
             tokens, now - timedelta(seconds=self.settings.sender.clock_skew_seconds), _MOST
         )
@@ -167,7 +174,7 @@ class Housekeeper:
         shards = [shard for shard, held in self.leases.held().items() if not held.draining]
         if not shards:
             return
-        now = milliseconds(self.clock.now())
+        now = milliseconds(self.timekeeper.now())
         retention = timedelta(days=self.settings.retention.days)
         ended = self.store.schedules.finished(shards, now, _MOST)
         still_open = self.store.deliveries.with_open([schedule.id for schedule in ended]) if ended else set()

@@ -9,7 +9,7 @@ from fencepost import ids
 from fencepost.clock import Clock
 from fencepost.coordination.leases import ShardLeases
 from fencepost.errors import Misconfigured, Unreachable
-from fencepost.logs import get_logger
+from fencepost.logs import Unforeseen, get_logger
 from fencepost.planning import Limits
 from fencepost.schedules import Schedule, milliseconds
 from fencepost.settings import Settings
@@ -23,6 +23,7 @@ from sender.passes import Claimed, Terms
 from sender.pauses import Pause
 from sender.planning import plan_due
 from sender.rules import RuleCache
+from sender.timekeeper import ClockIsOff, Timekeeper
 
 log = get_logger(__name__)
 _AWAY_SECONDS = 0.5
@@ -45,6 +46,7 @@ class Loop:
     pauses: Mapping[str, Pause]
     outages: Outages
     clock: Clock
+    timekeeper: Timekeeper
     wake: Event
     """Set by a nudge, by a change of shards, and by the courier when it has room again."""
     shards: int
@@ -54,6 +56,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         self._cache = RuleCache()
+        self._unforeseen = Unforeseen(log)
         self._stopping = False
         self._crowded = False
         self._cut_off: list[str] = []
@@ -87,8 +90,11 @@ class Loop:
             except (Unreachable, Misconfigured) as error:
                 self._away(error)
                 seconds = _AWAY_SECONDS
-            except Exception:
-                log.exception("A pass of the loop broke; the next one follows.", action="loop.failed")
+            except ClockIsOff:
+                self.leases.step_aside()
+                seconds = _AWAY_SECONDS
+            except Exception:  # noqa: BLE001 it is said, and survived
+                self._unforeseen.say("A pass of the loop broke; the next one follows.", action="loop.failed")
                 seconds = _AWAY_SECONDS
             self.passes_ended += 1
             if seconds > 0:
@@ -99,6 +105,8 @@ class Loop:
 
     def _pass(self) -> float:
         """Claim what was planned before, then plan what is due; seconds until there is more to do."""
+        self.timekeeper.now()
+        self.leases.step_in()
         tokens = {shard: held.token for shard, held in self.leases.held().items() if not held.draining}
         if not tokens:
             self.store.ping()  # it is said of MongoDB that it answers when a pass went well
@@ -160,8 +168,9 @@ class Loop:
         return self.pauses[self.settings.providers.order[0]]
 
     def _terms(self, tokens: Mapping[int, int]) -> Terms:
-        options, now = self.settings.sender, milliseconds(self.clock.now())
+        options = self.settings.sender
         epoch, room = self._fence_is_there()
+        now = milliseconds(self.timekeeper.now())
         return Terms(
             now=now,
             sender=self.sender,

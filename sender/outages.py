@@ -3,12 +3,24 @@
 from dataclasses import dataclass, field
 from threading import Lock
 
+from structlog.typing import FilteringBoundLogger
+
 from fencepost.clock import Clock
 from fencepost.errors import Unreachable
 from fencepost.logs import get_logger
 
-log = get_logger(__name__)
 _REPEAT_SECONDS = 60.0
+_QUIET_SECONDS = 2.0
+"""Several threads use a server, and a slow one answers some of them: it is back once none was left waiting for so long."""
+
+
+@dataclass(slots=True)
+class _Outage:
+    since: float
+    said_at: float
+    failed_at: float
+    detail: str
+    answers: bool = False
 
 
 @dataclass(slots=True)
@@ -16,41 +28,44 @@ class Outages:
     """Which servers this sender waits for, by name, and since when (steady seconds)."""
 
     clock: Clock
-    _since: dict[str, float] = field(default_factory=dict)
-    _said: dict[str, float] = field(default_factory=dict)
-    _details: dict[str, str] = field(default_factory=dict)
+    log: FilteringBoundLogger = field(default_factory=lambda: get_logger(__name__))
+    _away: dict[str, _Outage] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def note(self, error: Unreachable) -> None:
         """This server did not answer."""
         now = self.clock.steady()
         with self._lock:
-            since = self._since.setdefault(error.server, now)
-            self._details[error.server] = str(error)
-            if now - self._said.get(error.server, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
+            outage = self._away.setdefault(error.server, _Outage(now, now - _REPEAT_SECONDS, now, ""))
+            outage.failed_at, outage.detail, outage.answers = now, str(error), False
+            if now - outage.said_at < _REPEAT_SECONDS:
                 return
-            self._said[error.server] = now
-        log.warning(
-            "A server does not answer; work waits for it, nothing is sent without it.",
+            outage.said_at = now
+        self.log.warning(
+            "A server is away, or can't be used; work waits for it, and nothing is sent without it.",
             action="server.away",
             server=error.server,
-            seconds=round(now - since, 1),
+            seconds=round(now - outage.since, 1),
             detail=str(error),
         )
 
     def over(self, server: str) -> None:
         """This server answers."""
-        if server not in self._since:
+        if server not in self._away:
             return
+        now = self.clock.steady()
         with self._lock:
-            since = self._since.pop(server, None)
-            self._said.pop(server, None)
-            self._details.pop(server, None)
-        if since is not None:
-            seconds = round(self.clock.steady() - since, 1)
-            log.info("The server answers again; work goes on.", action="server.back", server=server, seconds=seconds)
+            outage = self._away.get(server)
+            if outage is None:
+                return
+            outage.answers = True
+            if now - outage.failed_at < _QUIET_SECONDS:
+                return
+            del self._away[server]
+        seconds = round(outage.failed_at - outage.since, 1)
+        self.log.info("The server answers again; work goes on.", action="server.back", server=server, seconds=seconds)
 
     def current(self) -> dict[str, str]:
-        """What is away now, with what was said of it."""
+        """What is away now, with what was said of it; not what has just answered."""
         with self._lock:
-            return dict(self._details)
+            return {server: outage.detail for server, outage in self._away.items() if not outage.answers}

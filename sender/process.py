@@ -8,7 +8,7 @@ from datetime import timedelta
 from threading import Event
 from types import FrameType
 
-from fencepost.clock import SystemClock
+from fencepost.clock import Clock, SystemClock
 from fencepost.coordination.cluster import Member
 from fencepost.coordination.fences import Fence
 from fencepost.coordination.leases import ShardLeases
@@ -19,6 +19,7 @@ from fencepost.logs import get_logger
 from fencepost.metrics import Metrics
 from fencepost.providers import create
 from fencepost.providers.transport import Transport
+from fencepost.schedules import milliseconds
 from fencepost.settings import Settings
 from fencepost.store import Store
 from sender.courier import Courier
@@ -32,6 +33,7 @@ from sender.outages import Outages
 from sender.pauses import Pause
 from sender.reconciler import Reconciler
 from sender.status import Checks, StatusServer
+from sender.timekeeper import ClockIsOff, Timekeeper
 
 log = get_logger(__name__)
 _LOOK_SECONDS = 1.0
@@ -40,15 +42,18 @@ _LOOK_SECONDS = 1.0
 class SenderProcess:
     """The parts of one sender, wired."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Nothing is sent yet. Raises Misconfigured."""
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Nothing is sent yet. Without a `clock` the machine's is used. Raises Misconfigured."""
         options = settings.sender
         self._settings = settings
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self._outages = Outages(self._clock)
         self._stop = Event()
         self._wake, self._wake_housekeeper = Event(), Event()
         self._store = Store.open(settings.mongodb)
+        self._timekeeper = Timekeeper(
+            self._clock, self._store.now, options.max_clock_skew_seconds, self._on_clock_compared
+        )
         self._fence = Fence(settings.redis)
         self._epochs = Epochs(self._fence)
         self._providers = {name: create(name, settings.providers, self._clock) for name in settings.providers.order}
@@ -91,17 +96,29 @@ class SenderProcess:
         self._wake.set()
         self._wake_housekeeper.set()
 
+    def _on_clock_compared(self, problem: str) -> None:
+        """Show an alarm for this machine while its clock is off, whichever of its senders found out."""
+        alarm = f"clock.{socket.gethostname()}"
+        if problem:
+            self._store.cluster.raise_alarm(alarm, problem, milliseconds(self._store.now()))
+        else:
+            self._store.cluster.clear_alarm(alarm)
+
     def _prepare(self) -> bool:
-        """Wait for MongoDB, migrate, fix the layout; False if a signal came first. Raises Misconfigured."""
+        """Wait for MongoDB, migrate, fix the layout, and wait for a clock that is right; False if a signal came first. Raises
+        Misconfigured."""
         while not self._stop.is_set():
             try:
                 self._store.migrate()
                 self._store.cluster.fix_layout(self._settings.sender.shards)
                 self._outages.over("mongodb")
+                self._timekeeper.now()
                 return True
             except Unreachable as error:
                 self._outages.note(error)
-                self._stop.wait(_LOOK_SECONDS)
+            except ClockIsOff:
+                pass  # it is said, and others do the work meanwhile
+            self._stop.wait(_LOOK_SECONDS)
         return False
 
     def _build(self) -> None:
@@ -123,6 +140,7 @@ class SenderProcess:
             generations=self._store.cluster,
             on_change=self._on_shards_change,
             cycle_seconds=options.lease_cycle_seconds,
+            watcher=self._outages,
         )
         retention = timedelta(days=settings.retention.days)
         self._executor = Executor(
@@ -155,6 +173,7 @@ class SenderProcess:
             pauses=self._pauses,
             outages=self._outages,
             clock=self._clock,
+            timekeeper=self._timekeeper,
             wake=self._wake,
             shards=options.shards,
         )
@@ -168,6 +187,7 @@ class SenderProcess:
             pauses=self._pauses,
             outages=self._outages,
             clock=self._clock,
+            timekeeper=self._timekeeper,
             loop=self._loop,
             wake=self._wake_housekeeper,
         )
@@ -218,11 +238,13 @@ class SenderProcess:
 
     def _checks(self) -> Checks:
         if not self._parts_started:
-            return {"mongodb": (False, self._outages.current().get("mongodb", "starting"))}
+            starting = {"mongodb": (False, self._outages.current().get("mongodb", "starting"))}
+            return starting | ({"clock": (False, problem)} if (problem := self._timekeeper.problem) else {})
         away = self._outages.current()
         checks = {server: (server not in away, away.get(server, "answers")) for server in ("mongodb", "redis")}
         ready, detail = self._leases.status()
         checks["etcd"] = (ready, detail)
+        checks["clock"] = (not self._timekeeper.problem, self._timekeeper.problem or "right")
         for name, pause in self._pauses.items():
             problem = pause.problem(self._clock.steady())
             checks[name] = (not problem, problem or "takes mail")

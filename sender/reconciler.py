@@ -9,7 +9,7 @@ from fencepost.clock import Clock
 from fencepost.coordination.leases import ShardLeases
 from fencepost.deliveries import State
 from fencepost.errors import Unreachable
-from fencepost.logs import get_logger
+from fencepost.logs import Unforeseen, get_logger
 from fencepost.reconciliation import Evidence, Reference, Trace, window_of
 from fencepost.schedules import milliseconds
 from fencepost.settings import Settings
@@ -48,6 +48,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._stopped = Event()
+        self._unforeseen = Unforeseen(log)
         self._held = False
         self._budget, self._rounds = 1.0, 0
         self._window = window_of(self.settings)
@@ -69,8 +70,8 @@ class Reconciler:
                 self._round()
             except Unreachable as error:
                 self.outages.note(error)
-            except Exception:
-                log.exception("A round of settling broke; the next one follows.", action="reconciler.failed")
+            except Exception:  # noqa: BLE001 it is said, and survived
+                self._unforeseen.say("A round of settling broke; the next one follows.", action="reconciler.failed")
         self.look_ups.close()
 
     def _round(self) -> None:

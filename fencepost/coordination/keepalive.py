@@ -6,11 +6,12 @@ The thread has its own connections, so that no slow call of another kind can hol
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
+from typing import Protocol
 
 from fencepost.clock import Clock
 from fencepost.coordination.etcd import Etcd
-from fencepost.errors import FencepostError, Misconfigured
-from fencepost.logs import get_logger
+from fencepost.errors import FencepostError, Misconfigured, Unreachable
+from fencepost.logs import Unforeseen, get_logger
 
 _BEATS_PER_TTL = 5
 """A call may start while the lease is trusted for as long as a call takes. With the usual numbers (TTL 15 s, margin 2 s, call
@@ -29,6 +30,18 @@ class Lease:
     trusted_until: float
 
 
+class Watcher(Protocol):
+    """Is told of every call to a server, and says aloud when one goes and comes back."""
+
+    def note(self, error: Unreachable) -> None:
+        """This server did not answer."""
+        ...
+
+    def over(self, server: str) -> None:
+        """This server answers."""
+        ...
+
+
 class Keepalive:
     """Holds a lease from start() to stop(); `lease` is None while there is none.
 
@@ -37,7 +50,14 @@ class Keepalive:
     """
 
     def __init__(
-        self, etcd: Etcd, clock: Clock, *, ttl_seconds: int, margin_seconds: float, on_change: Callable[[], None]
+        self,
+        etcd: Etcd,
+        clock: Clock,
+        *,
+        ttl_seconds: int,
+        margin_seconds: float,
+        on_change: Callable[[], None],
+        watcher: Watcher,
     ) -> None:
         """`etcd` must not be used by anybody else. Raises Misconfigured for a margin that leaves no time to trust in."""
         if ttl_seconds - margin_seconds <= ttl_seconds / _BEATS_PER_TTL:
@@ -48,7 +68,8 @@ class Keepalive:
         self.lease: Lease | None = None
         self.problem = "not started"
         """Why the last beat failed, as a sentence; empty if it did not."""
-        self._etcd, self._clock, self._on_change = etcd, clock, on_change
+        self._etcd, self._clock, self._on_change, self._watcher = etcd, clock, on_change, watcher
+        self._unforeseen = Unforeseen(log)
         self._ttl_seconds, self._margin_seconds = ttl_seconds, margin_seconds
         self._lock, self._wake, self._stopping = Lock(), Event(), False
         self._thread = Thread(target=self._run, name="keepalive", daemon=True)
@@ -92,22 +113,32 @@ class Keepalive:
             self._wake.clear()
 
     def _beat_failed(self) -> bool:
+        self.problem = self._problem_of_beat()
+        return bool(self.problem)
+
+    def _problem_of_beat(self) -> str:
         try:
             self._beat()
-            problem = ""
+        except Unreachable as error:
+            self._watcher.note(error)
+            return str(error)
         except FencepostError as error:
-            problem = str(error)
-        if problem and not self.problem:
-            log.warning("The lease can't be kept alive.", action="lease.not_renewed", reason=problem)
-        self.problem = problem
-        return bool(problem)
+            return str(error)
+        except Exception as error:  # noqa: BLE001 it is said, and survived
+            # A thread that ended here would take this sender out of the cluster for good.
+            self._unforeseen.say("The lease was not kept alive; it is tried again.", action="lease.not_renewed")
+            return f"keeping the lease alive broke off: {error!r}"
+        self._watcher.over("etcd")
+        return ""
 
     def _beat(self) -> None:
         lease = self.lease
         if lease is not None and self._renewed(lease):
             return
         if lease is not None:
-            log.warning("The lease is lost, and all shards with it; taking a new one.", action="lease.lost")
+            log.warning(
+                "etcd has ended our lease, and all shards with it are gone; a new one is taken.", action="lease.lost"
+            )
             self.lost(lease.id)
         started = self._clock.steady()
         self.lease = Lease(self._etcd.grant(self._ttl_seconds), self._trusted_from(started))

@@ -19,10 +19,10 @@ from fencepost.coordination.cycle import NO_LEASE, Cycle
 from fencepost.coordination.etcd import Etcd
 from fencepost.coordination.generations import CurrentGeneration, Generations
 from fencepost.coordination.held import NOTHING, Held, HeldShards
-from fencepost.coordination.keepalive import Keepalive
+from fencepost.coordination.keepalive import Keepalive, Watcher
 from fencepost.coordination.tokens import Token
-from fencepost.errors import FencepostError, Unreachable
-from fencepost.logs import get_logger
+from fencepost.errors import FencepostError, LeaseLost, Unreachable
+from fencepost.logs import Unforeseen, get_logger
 
 log = get_logger(__name__)
 
@@ -50,20 +50,27 @@ class ShardLeases:
         generations: Generations,
         on_change: Callable[[], None] = lambda: None,
         cycle_seconds: float = 1,
+        watcher: Watcher | None = None,
     ) -> None:
-        """`on_change` is called whenever `held` may have changed, from any thread, and must not wait. Make it in the process
-        that uses it, not before a fork. Raises Misconfigured."""
+        """`on_change` is called whenever `held` may have changed, from any thread, and must not wait. Without a `watcher`
+        servers come and go unsaid. Make it in the process that uses it, not before a fork. Raises Misconfigured."""
         self._shards, self._cycle_seconds, self._clock = shards, cycle_seconds, clock
-        self._on_change = on_change
+        self._on_change, self._watcher = on_change, watcher or _Silent()
         self._etcd = Etcd(config)
         self._held = HeldShards(self._changed)
         self._generation = CurrentGeneration(self._etcd, generations)
         self._keepalive = Keepalive(
-            Etcd(config), clock, ttl_seconds=ttl_seconds, margin_seconds=margin_seconds, on_change=self._changed
+            Etcd(config),
+            clock,
+            ttl_seconds=ttl_seconds,
+            margin_seconds=margin_seconds,
+            on_change=self._changed,
+            watcher=self._watcher,
         )
         self._cycle = Cycle(self._etcd, member, shards, clock, self._keepalive, self._generation, self._held)
         self._problem = NO_LEASE
-        self._wake, self._stopping = Event(), False
+        self._unforeseen = Unforeseen(log)
+        self._wake, self._draining, self._stopping = Event(), False, False
         self._thread = Thread(target=self._run, name="shard-leases", daemon=True)
 
     def start(self) -> None:
@@ -72,16 +79,27 @@ class ShardLeases:
         try:
             self._cycle.check_layout(read_snapshot(self._etcd))
         except Unreachable as error:
-            log.warning("etcd can't be reached yet.", action="lease.waiting", reason=str(error))
+            self._watcher.note(error)
         self._keepalive.start()
         self._thread.start()
 
     def drain(self) -> None:
         """The first step of leaving: take no more shards, and have all that are held given back. To be followed by
         `release` for each of them as its calls end, and then by `stop`."""
+        self._draining = True
+        self.step_aside()
+
+    def step_aside(self) -> None:
+        """Take no shards until `step_in`, and have all that are held given back, by `release` as their calls end."""
         self._cycle.leaving = True
         self._held.drain()
         self._wake.set()
+
+    def step_in(self) -> None:
+        """Take part again, unless this sender is leaving for good."""
+        if self._cycle.leaving and not self._draining:
+            self._cycle.leaving = False
+            self._wake.set()
 
     def stop(self) -> None:
         """Delete the keys of what was released; end the threads and, last of all, the lease with every other key under it."""
@@ -156,16 +174,32 @@ class ShardLeases:
             self._wake.clear()
 
     def _run_cycle(self, *, regular: bool) -> None:
+        self._problem = self._problem_of_cycle(regular=regular)
+
+    def _problem_of_cycle(self, *, regular: bool) -> str:
         try:
             self._cycle.run(regular=regular)
-            problem = ""
+        except Unreachable as error:
+            self._watcher.note(error)
+            return str(error)
+        except LeaseLost as error:
+            return str(error)  # the keepalive says why
         except FencepostError as error:
-            problem = str(error)
-        except Exception as error:
-            log.exception("A cycle broke off.", action="lease.cycle_failed")
-            problem = f"the cycle that keeps shards broke off: {error!r}"
-        if problem and problem != self._problem:
-            log.warning("Shards can't be kept up to date.", action="lease.cycle_failed", reason=problem)
-        elif self._problem and not problem:
-            log.info("Shards are kept up to date.", action="lease.cycle_works")
-        self._problem = problem
+            if str(error) != self._problem:
+                log.error("This sender can't take part.", action="lease.refused", detail=str(error))
+            return str(error)
+        except Exception as error:  # noqa: BLE001 it is said, and survived
+            self._unforeseen.say("A look at the shards broke off; the next one follows.", action="lease.cycle_failed")
+            return f"the cycle that keeps shards broke off: {error!r}"
+        self._watcher.over("etcd")
+        return ""
+
+
+class _Silent:
+    """A watcher that says nothing."""
+
+    def note(self, error: Unreachable) -> None:
+        pass
+
+    def over(self, server: str) -> None:
+        pass

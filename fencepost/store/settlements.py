@@ -45,6 +45,12 @@ def each_once(settlements: Sequence[Settlement]) -> list[list[Settlement]]:
     return [list(part.values()) for part in parts]
 
 
+def _begins_anew(settlement: Settlement) -> bool:
+    """Whether the next look at the provider's records is the first again."""
+    by_evidence = settlement.author in (Author.RECONCILER, Author.PERSON)
+    return settlement.state is State.UNKNOWN or (by_evidence and settlement.state is State.PENDING)
+
+
 def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Document]:
     """The pipeline for these settlements, one for each of `ids` in order."""
     columns: dict[str, list[Any]] = {
@@ -65,7 +71,10 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         # Counted by the server's clock, from entering the state: the settling window must not hang on a sender's clock.
         enters = own([settlement.state is State.UNKNOWN for settlement in settlements])
         expressions["unknown_since"] = {"$cond": [enters, "$$NOW", "$unknown_since"]}
-        expressions["look_up_at"] = {"$cond": [enters, None, "$look_up_at"]}
+    if any(_begins_anew(settlement) for settlement in settlements):
+        # Also of one that is sent again: a sender of an older version does not do it when that call's reply is lost in turn.
+        anew = own([_begins_anew(settlement) for settlement in settlements])
+        expressions["look_up_at"] = {"$cond": [anew, None, "$look_up_at"]}
     if any(_is_order(settlement) for settlement in settlements):
         expressions["ordered"] = own([_is_order(settlement) for settlement in settlements])
     if any(settlement.adopt for settlement in settlements):

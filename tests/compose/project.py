@@ -19,8 +19,10 @@ _MINUTES = 60
 class Project:
     """Containers, networks and volumes of one name; nobody else's are touched. Nothing runs before up()."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` gets the logs, and the config folder that the containers see: empty at first."""
+    def __init__(self, folder: Path, *overrides: str) -> None:
+        """`folder` gets the logs, and the config folder that the containers see: empty at first. `overrides` are files that go
+        on top of docker-compose.yml."""
+        self._files = (FILES[0], *overrides, *FILES[1:])
         self.config = folder / "config"
         self.config.mkdir(mode=0o755)
         self._logs = folder / "logs"
@@ -43,7 +45,7 @@ class Project:
     def compose(self, *arguments: str) -> str:
         """What docker-compose, or else Compose v2, prints. Raises AssertionError with that if it fails."""
         program = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
-        files = [part for name in FILES for part in ("-f", name)]
+        files = [part for name in self._files for part in ("-f", name)]
         return self._run(*program, "-p", NAME, *files, *arguments)
 
     def containers(self, service: str | None = None) -> list[str]:

@@ -167,7 +167,7 @@ class Nursery:
 
 def main() -> None:
     """The nursery itself. It has one thread, so that forking is safe."""
-    from sender.__main__ import main as send
+    from tests.support.skewed import send
 
     _die_with_parent()
     wake_read, wake_write = os.pipe()

@@ -25,7 +25,7 @@ class Proxy:
         self._server_address = (host, port)
         self._losses = 0
         self._swallow_requests = self._swallow_replies = self._refuse = False
-        self._delay_seconds = 0.0
+        self._delay_seconds = self._drip_seconds = 0.0
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,6 +80,16 @@ class Proxy:
         """Every reply comes so much later."""
         self._delay_seconds = seconds
 
+    def drip_replies(self, seconds: float) -> None:
+        """Every reply comes byte by byte, with so much time between two."""
+        self._drip_seconds = seconds
+
+    def lead_to(self, url: str) -> None:
+        """Lead to another server from now on, and close what is open to the last one: a name that was moved."""
+        parts = urlsplit(url)
+        self._server_address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self._loop.call_soon_threadsafe(self._close_all)
+
     def cut(self) -> None:
         """Close all connections, and every new one at once."""
         self._refuse = True
@@ -88,7 +98,7 @@ class Proxy:
     def heal(self) -> None:
         """Pass everything again. What was swallowed is gone; connections over which something was swallowed are closed."""
         swallowed = self._swallow_requests or self._swallow_replies
-        self._losses, self._delay_seconds = 0, 0.0
+        self._losses, self._delay_seconds, self._drip_seconds = 0, 0.0, 0.0
         self._swallow_requests = self._swallow_replies = self._refuse = False
         if swallowed:
             self._loop.call_soon_threadsafe(self._close_all)
@@ -136,8 +146,17 @@ class Proxy:
                 continue
             if self._delay_seconds:
                 await asyncio.sleep(self._delay_seconds)
-            sink.write(chunk)
+            await self._pass_on(chunk, sink)
+
+    async def _pass_on(self, chunk: bytes, sink: asyncio.StreamWriter) -> None:
+        at = 0
+        while self._drip_seconds and at < len(chunk) - 1:
+            sink.write(chunk[at : at + 1])
             await sink.drain()
+            await asyncio.sleep(self._drip_seconds)
+            at += 1
+        sink.write(chunk[at:])
+        await sink.drain()
 
     def _close(self, writer: asyncio.StreamWriter) -> None:
         self._writers.discard(writer)

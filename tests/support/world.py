@@ -21,6 +21,7 @@ from fencepost.schedules import Schedule
 from fencepost.settings import load
 from fencepost.store import Store
 from fencepost.store.schedules import to_document
+from tests.support import skewed
 from tests.support.eventually import eventually
 from tests.support.history import History, Mail, Row, states
 from tests.support.nursery import Nursery, Sender
@@ -76,11 +77,13 @@ class World:
         """So many more senders, ready; `variables` are settings of theirs: `SEATS="4"` is FENCEPOST_SENDER__SEATS."""
         return [sender.wait_ready() for sender in [self.fork(**variables) for _ in range(count)]]
 
-    def fork(self, failpoint: str = "", **variables: str) -> Sender:
-        """One more sender, begun; it may be a while until it is ready."""
+    def fork(self, failpoint: str = "", clock: str = "", **variables: str) -> Sender:
+        """One more sender, begun; it may be a while until it is ready. `clock` names a file for `skewed`."""
         own = {f"FENCEPOST_SENDER__{name}": value for name, value in variables.items()}
         if failpoint:
             own["FENCEPOST_FAILPOINT"] = failpoint
+        if clock:
+            own[skewed.FILE] = clock
         name = f"sender-{len(self.senders) + 1}"
         self.senders.append(self._nursery.fork(name, self.folder, {**self.variables, **own}))
         return self.senders[-1]

@@ -13,6 +13,7 @@ from fencepost.settings import load
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
+REPLICAS = ROOT / "docker-compose.replicas.yml"
 OURS = {"set_up", "registry", "sender", "frontend", "simulator"}
 SCALED = {"registry", "sender", "frontend"}
 # What the public images have: no curl anywhere, often no shell.
@@ -23,7 +24,7 @@ SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 
 
 def test_it_follows_the_schema() -> None:
-    files = [COMPOSE, *(ROOT / "tests").glob("**/compose*.yml"), *(ROOT / "tests" / "compose").glob("*.yml")]
+    files = [COMPOSE, REPLICAS, *(ROOT / "tests").glob("**/compose*.yml"), *(ROOT / "tests" / "compose").glob("*.yml")]
     assert "ok" in checked(*files).stdout
 
 
@@ -86,6 +87,18 @@ def test_what_holds_data_holds_it_in_a_named_volume() -> None:
     for name in ("mongo", "etcd1", "etcd2", "etcd3", "redis", "simulator"):
         assert SERVICES[name]["volumes"][0].split(":")[0] == name
         assert name in FILE["volumes"]
+
+
+def test_the_replicas_are_set_up_as_the_one_that_is_there_already() -> None:
+    replicas = YAML(typ="safe").load(REPLICAS)
+    address = SERVICES["sender"]["environment"]["FENCEPOST_MONGODB__URL"].replace("mongo:27017", "{}")
+    all_three = address.format("mongo:27017,mongo2:27017,mongo3:27017")
+    for name in ("set_up", "registry", "sender"):
+        assert replicas["services"][name]["environment"] == {"FENCEPOST_MONGODB__URL": all_three}
+    for name in ("mongo2", "mongo3"):
+        own = {"volumes": [f"{name}:/data/db"]}
+        assert replicas["services"][name] == {**SERVICES["mongo"], **own}
+        assert name in replicas["volumes"]
 
 
 def test_the_servers_are_out_of_reach_of_the_pages_and_of_the_world() -> None:

@@ -4,7 +4,6 @@ without a fence, every sender says in a sentence what it waits for, and work goe
 `OUTAGE_SECONDS=60 make chaos` makes the outages last a minute, and has each server killed and frozen.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -159,8 +158,7 @@ def hold_for(world: World, end: datetime) -> None:
 def says_that_it_waits_for(name: str, world: World, sender: Sender) -> bool:
     """Whether /readyz and the log of a sender both name the server that is away."""
     check = world.readiness(sender)["checks"].get(name, {"ok": True})
-    actions = ("lease.waiting", "lease.not_renewed", "lease.cycle_failed") if name == "etcd" else ("server.away",)
-    said = [line for line in sender.lines() if line["action"] in actions and name in json.dumps(line)]
+    said = [line for line in sender.lines() if line["action"] == "server.away" and line["server"] == name]
     return not check["ok"] and bool(check["detail"]) and bool(said)
 
 
