@@ -50,10 +50,10 @@ class SenderProcess:
         self._wake, self._wake_housekeeper = Event(), Event()
         self._store = Store.open(settings.mongodb)
         self._fence = Fence(settings.redis)
-        self._epochs = Epochs(self._fence)
+        self._failpoints = Failpoints.from_environment()
+        self._epochs = Epochs(self._fence, self._failpoints)
         self._providers = {name: create(name, settings.providers, self._clock) for name in settings.providers.order}
         self._pauses = {name: Pause() for name in self._providers}
-        self._failpoints = Failpoints.from_environment()
         self._gauges = Gauges(Metrics())
         self._parts_started = False
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
