@@ -86,6 +86,7 @@ def good() -> History:
                 "rule": rule(),
                 "paused": False,
                 "deleted": False,
+                "archived": False,
                 "quarantined": None,
             }
         ],
@@ -222,6 +223,10 @@ def lose_an_edit(h: History) -> None:
         sent["text"] = "two"
 
 
+def lose_a_delete(h: History) -> None:
+    h["calls"].append(call("delete", T + 9, T + 9.1, deleted=True))
+
+
 def send_the_wrong_text(h: History) -> None:
     edit_at_5(h)
     h["schedules"][0]["text"] = "two"
@@ -268,6 +273,7 @@ def quarantine(h: History) -> None:
         (claim_after_a_stop, "not stopped"),
         (lose_the_schedule, "lost"),
         (lose_an_edit, "lost edit"),
+        (lose_a_delete, "lost edit"),
         (send_the_wrong_text, "wrong text"),
         (lose_a_trigger, "lost"),
         (trigger_by_itself, "invented"),
@@ -322,7 +328,9 @@ def test_a_resend_after_the_window_is_no_guess(good: History) -> None:
 
 
 def test_possible_values_follow_the_last_sure_call() -> None:
-    story = Story("s1", [create(), call("edit", T + 3, None, None, text="two"), call("edit", T + 5, T + 6, text="three")])
+    story = Story(
+        "s1", [create(), call("edit", T + 3, None, None, text="two"), call("edit", T + 5, T + 6, text="three")]
+    )
     assert story.values("text", T + 2) == ["one"]
     assert story.values("text", T + 4) == ["one", "two"]
     assert story.values("text", T + 5.5) == ["one", "two", "three"]
