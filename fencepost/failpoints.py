@@ -2,7 +2,7 @@
 
 `FENCEPOST_FAILPOINT=W4.after:kill` kills the process (SIGKILL, nothing is flushed) right after the first step W4;
 `:stop` freezes it (SIGSTOP) until somebody continues it; `W6.before:kill:25` does it the 25th time the place is passed.
-Several are separated by commas. The steps are W1 to W7 of docs/architecture.md. Unset, a place costs one dictionary look-up.
+Several are separated by commas. The steps are W0 to W7 of docs/architecture.md. Unset, a place costs one dictionary look-up.
 """
 
 import os
@@ -14,6 +14,9 @@ from fencepost.errors import Misconfigured
 
 VARIABLE = "FENCEPOST_FAILPOINT"
 STEPS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7")
+"""What is done for each batch of mail."""
+START = "W0"
+"""Reading the epoch, with a lease and shards in hand: once, and again when Redis lost its memory."""
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -28,13 +31,13 @@ class Failpoints:
             action, _, nth = action.partition(":")
             step, _, side = place.partition(".")
             if (
-                step not in STEPS
+                step not in (START, *STEPS)
                 or side not in ("before", "after")
                 or action not in _SIGNALS
                 or not (nth or "1").isdigit()
             ):
                 raise Misconfigured(
-                    f"{VARIABLE}: {item!r} is not a failpoint; write STEP.before or STEP.after with one of {', '.join(STEPS)},"
+                    f"{VARIABLE}: {item!r} is not a failpoint; write STEP.before or STEP.after with one of {', '.join((START, *STEPS))},"
                     " then :kill or :stop, and if wanted :N for the Nth time, for example W4.after:kill:25"
                 )
             self._armed[place] = (_SIGNALS[action], int(nth or "1"))

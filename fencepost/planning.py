@@ -9,7 +9,9 @@ from fencepost import ids
 from fencepost.overlaps import admitted, overlap_of
 from fencepost.schedules import Rules, Schedule, Skip, SkipReason, Version, due_instants, next_instant
 
-_SECOND = timedelta(seconds=1)
+_JUST_BEFORE = timedelta(microseconds=1)
+"""No edit lies so close before an instant: versions begin on milliseconds. With more, the version before an edit in that time would
+be asked for its rule, although none of its instants can be due any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def plan(
         return None
     most = _most_instants(schedule, limits)
     found: list[tuple[datetime, Version]] = []
-    for instant in due_instants(schedule, rules, schedule.next_run_at - _SECOND, now):
+    for instant in due_instants(schedule, rules, schedule.next_run_at - _JUST_BEFORE, now):
         found.append(instant)
         if len(found) == most:
             break

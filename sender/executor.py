@@ -23,16 +23,18 @@ log = get_logger(__name__)
 class Epochs:
     """The fence's epoch as this sender last read it. Nothing is claimed without one."""
 
-    def __init__(self, fence: Fence) -> None:
-        self._fence = fence
+    def __init__(self, fence: Fence, failpoints: Failpoints) -> None:
+        self._fence, self._failpoints = fence, failpoints
         self._epoch: str | None = None
 
     def current(self) -> str:
         """Raises Unreachable, and Misconfigured if Redis came back as one that may forget."""
         epoch = self._epoch  # another thread may forget it meanwhile
         if epoch is None:
+            self._failpoints.hit("W0.before")
             self._fence.check_server()
             epoch = self._epoch = self._fence.epoch()
+            self._failpoints.hit("W0.after")
         return epoch
 
     def recheck(self) -> None:

@@ -55,10 +55,10 @@ class SenderProcess:
             self._clock, self._store.now, options.max_clock_skew_seconds, self._on_clock_compared
         )
         self._fence = Fence(settings.redis)
-        self._epochs = Epochs(self._fence)
+        self._failpoints = Failpoints.from_environment()
+        self._epochs = Epochs(self._fence, self._failpoints)
         self._providers = {name: create(name, settings.providers, self._clock) for name in settings.providers.order}
         self._pauses = {name: Pause() for name in self._providers}
-        self._failpoints = Failpoints.from_environment()
         self._gauges = Gauges(Metrics())
         self._parts_started = False
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"

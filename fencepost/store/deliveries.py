@@ -282,10 +282,16 @@ class Deliveries:
             return [row["_id"] for row in rows]
 
     def with_open(self, schedule_ids: Collection[str]) -> set[str]:
-        """Those of these schedules of which something is still to be sent."""
-        query = {"schedule_id": {"$in": list(schedule_ids)}, "state": {"$in": _OPEN}}
+        """Those of these schedules of which something is still to be sent, or may be: what is unknown may become pending again,
+        and a delete must still find its schedule live to take it back."""
+        those = {"schedule_id": {"$in": list(schedule_ids)}}
         with answering():
-            return set(self.database.deliveries.distinct("schedule_id", query))
+            waiting = self.database.deliveries.distinct("schedule_id", {**those, "state": {"$in": _OPEN}})
+            # By state first: of what is unknown there is little, of a schedule's mail there may be much.
+            unknown = self.database.deliveries.find({**those, "state": "unknown"}, {"schedule_id": 1}).hint(
+                "remarkable"
+            )
+            return {*waiting, *(row["schedule_id"] for row in unknown)}
 
     def find(self, delivery_id: str) -> Delivery | None:
         """Whoever's it is; for who does not act for an owner."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fencepost.planning import Limits, Plan, plan
-from fencepost.schedules import Schedule, Skip, SkipReason, Stop, edited
+from fencepost.schedules import Rule, Schedule, Skip, SkipReason, Stop, Version, edited
 from tests.support.schedules import Texts, at, definition, schedule
 
 LIMITS = Limits()
@@ -139,6 +139,29 @@ def test_what_never_comes_again_is_finished() -> None:
     result = planned(schedule(CREATED, once), at("2026-03-02 12:00"))
     assert result.after.next_run_at is None
     assert result.after.finished_at is not None
+
+
+@pytest.mark.parametrize("milliseconds_before", [1, 500, 999, 1000, 1001])
+def test_an_edit_shortly_before_an_instant_leaves_only_the_newest_text_to_ask(milliseconds_before: int) -> None:
+    """Senders read older texts for what was due before the edit; here nothing was."""
+    made = schedule(CREATED)
+    texts, due = Texts(made), at("2026-03-02 12:00")
+    text = definition(message={"text": "Another."})
+    made = edited(
+        made,
+        texts.rules,
+        now=due - timedelta(milliseconds=milliseconds_before),
+        revision_id=texts.add(text),
+        definition=text,
+    )
+
+    def rule_of_the_newest(version: Version) -> Rule:
+        assert version.no == made.version, f"version {version.no} was asked for"
+        return texts.rules(version)
+
+    result = plan(made, rule_of_the_newest, due, LIMITS)
+    assert result is not None
+    assert [(instant, version.no) for instant, version in result.runs] == [(due, 2)]
 
 
 @pytest.mark.parametrize("policy", ["skip", "latest", "all"])

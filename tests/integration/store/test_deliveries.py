@@ -216,3 +216,14 @@ def pending_again(rows: list[Delivery]) -> list[Delivery]:
     return [
         {**row, "state": "pending", "attempt_no": 0, "attempt_id": None, "attempts": [], "token": 0} for row in rows
     ]
+
+
+def test_a_schedule_has_open_mail_until_nothing_of_it_is_pending_sending_or_unknown(store: Store) -> None:
+    row = sending(pending(1)[0])
+    store.deliveries.insert([row])
+    mine = row["schedule_id"]
+    assert store.deliveries.with_open([mine, "sch_other"]) == {mine}
+    store.deliveries.settle([settle(row, State.UNKNOWN)])
+    assert store.deliveries.with_open([mine, "sch_other"]) == {mine}, "it may be sent again"
+    store.deliveries.settle([settle(row, State.ACCEPTED)])
+    assert store.deliveries.with_open([mine, "sch_other"]) == set()

@@ -1,0 +1,181 @@
+"""Faults, done to the processes and connections of one run, each with the time in which it lasted."""
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from tests.chaos.ground import Ground
+from tests.chaos.scenario import BAD, Fault
+from tests.support.proxy import Proxy
+
+Undo = Callable[[], None]
+LATENCY = {"latency_ms": 15, "jitter_ms": 30}
+SLOW = {"latency_ms": 400, "jitter_ms": 800}
+_DELAY_SECONDS = 0.3
+_LOSSES = 6
+
+
+class Victim(Protocol):
+    """A sender's process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    def kill(self) -> object: ...
+    def terminate(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class Troublemaker:
+    """Does what a scenario wants done. `done` lists each fault as {"kind", "from", "to"}, in seconds since 1970, and for a lost
+    sender its process id."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        provider_proxy: Proxy,
+        fork: Callable[[], Victim],
+        dial: Callable[..., None],
+        restart_registry: Callable[[], None],
+    ) -> None:
+        """`fork` begins another sender, `dial` sets the provider's shares of faults and its latency."""
+        self.done: list[dict[str, Any]] = []
+        self.senders: list[Victim] = []
+        self._ground, self._fork, self._dial, self._restart_registry = ground, fork, dial, restart_registry
+        self._proxies = {**ground.proxies, "provider": provider_proxy}
+
+    def start(self, count: int) -> None:
+        """Begin so many senders."""
+        self.senders = [self._fork() for _ in range(count)]
+
+    def work(self, faults: Sequence[Fault], begins: float) -> None:
+        """Do each at its time after `begins`, and undo it; returns when all are undone."""
+        order = itertools.count()
+        agenda: list[tuple[float, int, Callable[[], list[tuple[float, Undo]]]]] = []
+        for fault in faults:
+            heapq.heappush(agenda, (begins + fault.at, next(order), lambda fault=fault: self._begin(fault)))  # type: ignore[misc]
+        while agenda:
+            at, _, act = heapq.heappop(agenda)
+            time.sleep(max(0.0, at - time.time()))
+            for later, undo in act():
+                heapq.heappush(agenda, (later, next(order), lambda undo=undo: undo() or []))  # type: ignore[misc]
+
+    def _begin(self, fault: Fault) -> list[tuple[float, Undo]]:
+        target, _, what = fault.kind.partition(".")
+        record: dict[str, Any] = {"kind": fault.kind, "from": time.time(), "to": time.time()}
+        self.done.append(record)
+        if what in ("cut", "delay", "lose_replies", "swallow_replies", "swallow_requests"):
+            undo = self._trouble_network(self._proxies[target], what)
+        else:
+            undo = getattr(self, f"_{target}_{what}")(fault, record)
+
+        def end() -> None:
+            undo()
+            record["to"] = time.time()
+
+        return [(time.time() + fault.seconds, end)]
+
+    # -- senders -----------------------------------------------------------------------------------------------------
+
+    def _sender_kill(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        return self._replace(fault, record, lambda victim: victim.kill())
+
+    def _sender_term(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        return self._replace(fault, record, lambda victim: victim.terminate())
+
+    def _replace(self, fault: Fault, record: dict[str, Any], end: Callable[[Victim], object]) -> Undo:
+        victim = self._victim(fault)
+        record["pid"] = victim.pid
+        victim.resume()  # one that is frozen hears of it only when it goes on
+        end(victim)
+        self.senders[self.senders.index(victim)] = self._fork()
+        return lambda: None
+
+    def _sender_stop(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        victim = self._victim(fault)
+        record["pid"] = victim.pid
+        victim.pause()
+        return victim.resume
+
+    def _victim(self, fault: Fault) -> Victim:
+        return self.senders[fault.choice % len(self.senders)]
+
+    # -- servers -----------------------------------------------------------------------------------------------------
+
+    def _mongodb_kill(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        member = self._ground.primary() if fault.choice % 2 else None
+        member = member or self._ground.mongodb[fault.choice % len(self._ground.mongodb)]
+        member.kill()
+        return lambda: _ignore(member.start())
+
+    def _mongodb_stop(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        member = self._ground.primary() if fault.choice % 2 else None
+        member = member or self._ground.mongodb[fault.choice % len(self._ground.mongodb)]
+        member.pause()
+        return member.resume
+
+    def _mongodb_lost_primary(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        """What the primary takes now, the others never hear of: it is killed before they go on."""
+        primary = self._ground.primary() or self._ground.mongodb[0]
+        others = [member for member in self._ground.mongodb if member is not primary]
+        for member in others:
+            member.pause()
+
+        def end() -> None:
+            primary.kill()
+            for member in others:
+                member.resume()
+            self._ground.primary(seconds=10)
+            primary.start()
+
+        return end
+
+    def _etcd_kill(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        self._ground.etcd.kill()
+        return lambda: _ignore(self._ground.etcd.start())
+
+    def _etcd_stop(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        self._ground.etcd.pause()
+        return self._ground.etcd.resume
+
+    def _redis_kill(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        self._ground.redis.kill()
+        return lambda: _ignore(self._ground.redis.start())
+
+    def _redis_stop(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        self._ground.redis.pause()
+        return self._ground.redis.resume
+
+    def _redis_flushall(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        self._ground.flush()
+        return lambda: None
+
+    def _registry_kill(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        self._restart_registry()
+        return lambda: None
+
+    # -- network and provider ----------------------------------------------------------------------------------------
+
+    def _trouble_network(self, proxy: Proxy, what: str) -> Undo:
+        match what:
+            case "delay":
+                proxy.delay_replies(_DELAY_SECONDS)
+            case "lose_replies":
+                proxy.lose_replies(_LOSSES)
+            case _:
+                getattr(proxy, what)()
+        return proxy.heal
+
+    def _provider_bad(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        self._dial(BAD, **SLOW)
+        return self._dial
+
+
+def _ignore(_: object) -> None:
+    """A process is started, and waited for elsewhere."""

@@ -1,0 +1,107 @@
+"""What is on record at the end of a run, read as plain data for the checker."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from pymongo.database import Database
+
+_PARTS = {"once": ("at",), "interval": ("every",), "cron": ("expression", "timezone"), "rrule": ("rule", "timezone")}
+
+
+def read_requests(ledger: Path) -> list[dict[str, Any]]:
+    """Every request that the provider saw, from the simulator's own file."""
+    lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+    return [
+        {
+            "delivery_id": line["delivery_id"],
+            "attempt": line["attempt"],
+            "at": line["at"],
+            "answer": line["answer"],
+            "accepted": line["mail"] is not None,
+            "recipients": line["mail"]["recipients"] if line["mail"] else [],
+            "text": line["mail"]["text"] if line["mail"] else None,
+        }
+        for line in lines
+    ]
+
+
+def read_records(database: Database[dict[str, Any]]) -> dict[str, Any]:
+    """Schedules, live and archived, deliveries and skips."""
+    found = {row["_id"]: row for row in [*database.archive.find(), *database.schedules.find()]}
+    return {
+        "schedules": [_schedule(row) for row in found.values()],
+        "deliveries": [_delivery(row) for row in database.deliveries.find()],
+        "skips": [
+            {
+                "schedule_id": row["schedule_id"],
+                "from": row["at"].timestamp(),
+                "to": row["to"].timestamp(),
+                "reason": row["reason"],
+            }
+            for row in database.occurrences.find({"state": "skipped"})
+        ],
+    }
+
+
+def read_listed(registry_url: str) -> dict[str, Any]:
+    """What the API lists as held and as unknown, and the alarms that it shows."""
+    alarms = requests.get(f"{registry_url}/cluster", timeout=30).json()["alarms"]
+    return {
+        "listed": {state: _listed(registry_url, state) for state in ("held", "unknown")},
+        "alarms": [alarm["kind"] for alarm in alarms],
+    }
+
+
+def _listed(registry_url: str, state: str) -> list[str]:
+    found: list[str] = []
+    query = {"state": state, "limit": "100"}
+    while True:
+        page = requests.get(f"{registry_url}/emails", params=query, timeout=30).json()
+        found += [email["id"] for email in page["data"]]
+        if not page["next_cursor"]:
+            return found
+        query["cursor"] = page["next_cursor"]
+
+
+def _schedule(row: Mapping[str, Any]) -> dict[str, Any]:
+    text = row["definition"]
+    kind = text["recurrence"]["type"]
+    rule = {"type": kind} | {part: text["recurrence"][part] for part in _PARTS[kind]}
+    rule |= {bound: _iso(text[bound]) for bound in ("starts_at", "ends_at") if text[bound]}
+    return {
+        "name": text["name"],
+        "id": row["_id"],
+        "text": text["message"]["text"],
+        "rule": rule,
+        "paused": bool(row["paused"]),
+        "deleted": bool(row["deleted"]),
+        "archived": bool(row["archived_at"]),
+        "quarantined": row["quarantined"] and row["quarantined"]["reason"],
+    }
+
+
+def _delivery(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["_id"],
+        "schedule_id": row["schedule_id"],
+        "occurrence_id": row["occurrence_id"],
+        "origin": row["origin"],
+        "recipient": ",".join(to["email"] for to in row["to"]),
+        "due_at": row["due_at"].timestamp(),
+        "state": row["state"],
+        "reason": row["reason"],
+        "attempt_no": row["attempt_no"],
+        "attempts": [{name: _plain(value) for name, value in attempt.items()} for attempt in row["attempts"]],
+    }
+
+
+def _plain(value: object) -> object:
+    return value.timestamp() if isinstance(value, datetime) else value
+
+
+def _iso(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat()

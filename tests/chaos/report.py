@@ -1,0 +1,98 @@
+"""The report of many runs, for people: docs/fault-report.md."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+Row = Mapping[str, Any]
+"""A summary, as JSON."""
+
+
+def report(runs: Sequence[Row], versions: Mapping[str, str], seconds: float, today: datetime | None = None) -> str:
+    """Markdown. `seconds` is how long it all took."""
+    total, faults, answers = (_added(run[name] for run in runs) for name in ("counts", "faults", "answers"))
+    seeds = sorted(run["seed"] for run in runs)
+    lost = sum(problem.startswith("lost:") for run in runs for problem in run["problems"])
+    broken = sum(len(run["problems"]) for run in runs)
+    servers = ", ".join(f"{name} {version}" for name, version in versions.items())
+    lines = [
+        "# Fault report",
+        "",
+        f"{today or datetime.now(UTC):%Y-%m-%d}, `make chaos SEEDS={len(seeds)} FIRST_SEED={seeds[0]}`, on {servers}:"
+        f" {len(runs)} runs in {seconds / 60:.0f} minutes. Each run is a fresh cluster of three senders, a registry and a"
+        " provider on a three-member MongoDB replica set, etcd and Redis.",
+        "",
+        "| | |",
+        "|---|---|",
+        *_table(
+            ("seeds", f"{seeds[0]} to {seeds[-1]}"),
+            ("occurrences", sum(run["occurrences"] for run in runs)),
+            ("mails on record", total["mails"]),
+            ("accepted by the provider", total["sent"]),
+            ("**duplicated**", f"**{total['duplicated']}**"),
+            ("**lost**", f"**{lost}**"),
+            ("sent but not recorded as sent", total["sent_but_unrecorded"]),
+            ("unknown at the end", total["unknown"]),
+            ("held, listed and with an alarm", total["held"]),
+            ("failed: refused by the provider", total["failed"]),
+            ("cancelled: a pause, a delete or an edit took it back", total["cancelled"]),
+            ("broken rules of the checker", broken),
+            ("API calls without an answer", sum(run["calls_without_answer"] for run in runs)),
+            ("left unknown by one killed sender, at most", max(run["death_unknown"] for run in runs)),
+            (
+                "after its death what it had claimed was sent within",
+                f"{max(run['death_seconds'] for run in runs):.1f} s",
+            ),
+        ),
+        "",
+        "| lateness of accepted mail, seconds | mails | p50 | p99 | max |",
+        "|---|---|---|---|---|",
+        _quantiles("no fault between due and accepted", [late for run in runs for late in run["calm"]]),
+        _quantiles("a fault in between, or called more than once", [late for run in runs for late in run["troubled"]]),
+        "",
+        _HOW_TO_READ,
+        "",
+        f"## Faults: {faults.total()}",
+        "",
+        "| kind | times |",
+        "|---|---|",
+        *_table(*sorted(faults.items())),
+        "",
+        f"## The provider's answers: {answers.total()} requests",
+        "",
+        "| answer | times |",
+        "|---|---|",
+        *_table(*sorted(answers.items())),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+_HOW_TO_READ = (
+    "How to read it: the verdict is that of a checker that shares no code with Fencepost; it compares what people asked of the"
+    " API, the provider's own ledger, and what is on record in the end. Duplicated and lost must be 0: a mail accepted twice,"
+    " and a due instant that is on no record. Held is the price of a lost reply under `on_unknown: hold` (about half of the"
+    " schedules here) when the provider's records show no trace: nobody guesses, a person decides. All frozen processes went on"
+    " within the settling window of 14 s, which is what `resend` relies on; clocks are one machine's. So this is evidence"
+    " about these faults, not a proof, and never “exactly once”. A seed repeats the plan of a run, not its timing."
+)
+
+
+def _added(many: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for one in many:
+        total.update(one)
+    return total
+
+
+def _table(*rows: tuple[str, object]) -> list[str]:
+    return [f"| {name} | {value} |" for name, value in rows]
+
+
+def _quantiles(name: str, seconds: Sequence[float]) -> str:
+    if not seconds:
+        return f"| {name} | 0 | | | |"
+    ordered = sorted(seconds)
+    p50, p99 = (ordered[int(part * (len(ordered) - 1))] for part in (0.5, 0.99))
+    return f"| {name} | {len(ordered)} | {p50:.2f} | {p99:.2f} | {ordered[-1]:.2f} |"
