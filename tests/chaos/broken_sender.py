@@ -149,7 +149,8 @@ BROKEN = {
 def main() -> int:
     options: settings.Settings = load()
     logs.configure(options.logging, process="sender")
-    return BROKEN[sys.argv[1]](options).run()
+    status: int = BROKEN[sys.argv[1]](options).run()
+    return status
 
 
 if __name__ == "__main__":
