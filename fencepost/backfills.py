@@ -25,7 +25,7 @@ def range_of(
     the schedule is still to decide by itself is none of a backfill's. Raises Invalid, saying how to narrow the range."""
     if until < begin:
         raise Invalid(Problem("/until", f"must not be before from, {iso(begin)}"))
-    oldest = now - retention + _PURGED_BY_ANOTHER_CLOCK
+    oldest = now.replace(microsecond=0) - retention + _PURGED_BY_ANOTHER_CLOCK
     if begin < oldest:
         detail = f"lies further back than the records do, so what ran then isn't known; begin at {iso(oldest)} or later"
         raise Invalid(Problem("/from", detail))
