@@ -158,7 +158,8 @@ class Settlement(Section):
 
 class Retention(Section):
     days: int = Field(90, ge=8)
-    """Occurrences and deliveries are purged this long after they were due: beyond the fence's own seven days."""
+    """Occurrences and deliveries are purged this long after they were due, or made if that was later: beyond the fence's own
+    seven days. A backfill reaches back no further."""
 
 
 class Mailgun(Section):
