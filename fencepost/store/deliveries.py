@@ -32,6 +32,11 @@ INDEXES = [
         [("shard", ASCENDING), ("queue_at", ASCENDING)], name="pending", partialFilterExpression={"state": "pending"}
     ),
     IndexModel(
+        [("shard", ASCENDING), ("not_before", ASCENDING), ("queue_at", ASCENDING)],
+        name="ready",
+        partialFilterExpression={"state": "pending"},
+    ),
+    IndexModel(
         [("shard", ASCENDING), ("token", ASCENDING)], name="sending", partialFilterExpression={"state": "sending"}
     ),
     IndexModel(
@@ -87,10 +92,17 @@ class Deliveries:
         return mine.keys() - taken
 
     def pending(self, shards: Iterable[int], now: datetime, limit: int) -> list[Delivery]:
-        """What may be claimed now, in the order of the queue."""
+        """What may be claimed now, in the order of the queue; behind it, where there is room, what a long list queues for later
+        although it may be claimed now. Two queries, so that neither reads what may not: jitter and retries put much of that ahead.
+        """
         query = {"shard": {"$in": list(shards)}, "state": "pending", "not_before": {"$lte": now}}
+        deliveries = self.database.deliveries
         with answering():
-            return cast("list[Delivery]", list(self.database.deliveries.find(query).sort("queue_at", 1).limit(limit)))
+            rows = list(deliveries.find({**query, "queue_at": {"$lte": now}}).sort("queue_at", 1).limit(limit))
+            if left := limit - len(rows):
+                ahead = deliveries.find({**query, "queue_at": {"$gt": now}})
+                rows += ahead.sort([("not_before", 1), ("queue_at", 1)]).limit(left)
+        return cast("list[Delivery]", rows)
 
     def next_queued_at(self, shards: Iterable[int], after: datetime) -> datetime | None:
         """When the next waiting delivery (a retry, say) may be claimed."""

@@ -28,6 +28,7 @@ MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0001_indexes", _create_indexes),
     ("0002_settlement", _create_indexes),
     ("0003_hooks", _create_indexes),
+    ("0004_ready", _create_indexes),
 ]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 

@@ -63,3 +63,22 @@ def test_an_occurrence_of_another_is_left_alone(store: Store) -> None:
     store.deliveries.insert(rows)
     store.waiting.defer([ids.occurrence_id("sch_other", moment)], moment, moment + SECOND)
     assert len(pending(store, rows, moment)) == 3
+
+
+def test_what_lies_ahead_costs_the_scan_nothing(store: Store) -> None:
+    """Jitter and retries put mail ahead; a long list queues ahead too, and may be claimed all the same."""
+    moment = now()
+    _, ahead = planned(a_schedule(200), moment.replace(microsecond=0))
+    _, listed = planned(a_schedule(20), moment.replace(microsecond=0))
+    store.deliveries.insert([*ahead, *listed])
+    store.deliveries.defer([row["_id"] for row in ahead], moment + timedelta(hours=1))
+    shards = list({row["shard"] for row in [*ahead, *listed]})
+    found = store.deliveries.pending(shards, moment + SECOND, 50)
+    assert [row["_id"] for row in found] == [row["_id"] for row in listed]
+    may = {"shard": {"$in": shards}, "state": "pending", "not_before": {"$lte": moment + SECOND}}
+    for part, order in (
+        ({"queue_at": {"$lte": moment + SECOND}}, [("queue_at", 1)]),
+        ({"queue_at": {"$gt": moment + SECOND}}, [("not_before", 1), ("queue_at", 1)]),
+    ):
+        work = store.database.deliveries.find({**may, **part}).sort(order).limit(50).explain()["executionStats"]
+        assert work["totalDocsExamined"] <= len(listed), work
