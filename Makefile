@@ -8,7 +8,7 @@ SYSTEM_AUTHORITIES := $(wildcard /etc/ssl/certs/ca-certificates.crt)
 PAGES := $(shell find frontend -path frontend/node_modules -prune -o -path frontend/static/vendor -prune -o \
 	\( -name '*.html' -o -name '*.py' -o -name 'package-lock.json' \) -print 2>/dev/null)
 
-.PHONY: help setup run test check format audit bench chaos compose-test lock clean
+.PHONY: help setup run test check format audit bench chaos long-tests compose-test lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -42,7 +42,13 @@ audit: setup ## known vulnerabilities and licences of what is deployed (needs th
 bench: setup ## sends per second and lateness beside a bare loop; takes minutes
 	$(BIN)/python -m tests.bench
 
-chaos: setup ## kill, freeze and cut things under load for longer than `make test` does
+SEEDS ?= 20
+FIRST_SEED ?= 1
+
+chaos: setup ## random faults on real servers, each run judged: SEEDS=20 FIRST_SEED=1 REPORT=docs/fault-report.md
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --first-seed $(FIRST_SEED) $(if $(REPORT),--report $(REPORT))
+
+long-tests: setup ## the tests that `make test` leaves out because they take many minutes
 	$(BIN)/pytest -m chaos
 
 compose-test: setup ## the compose file on a real Docker engine

@@ -121,16 +121,17 @@ class Troublemaker:
         return member.resume
 
     def _mongodb_lost_primary(self, fault: Fault, record: dict[str, Any]) -> Undo:
-        """What the primary takes now, the others never hear of: it is killed before they go on."""
+        """What the primary takes now, the others never hear of: they are dead, and it is killed before they come back. (Frozen
+        ones would find it in their sockets.)"""
         primary = self._ground.primary() or self._ground.mongodb[0]
         others = [member for member in self._ground.mongodb if member is not primary]
         for member in others:
-            member.pause()
+            member.kill()
 
         def end() -> None:
             primary.kill()
             for member in others:
-                member.resume()
+                member.start()
             self._ground.primary(seconds=10)
             primary.start()
 

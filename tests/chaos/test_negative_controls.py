@@ -125,7 +125,7 @@ def test_a_rule_that_is_due_twice_on_an_autumn_night(start: StartsRun, sender: s
 def test_what_one_member_of_mongodb_took_and_lost_again(start: StartsRun, registry: str) -> None:
     run = start(1, registry=registry)
     once(run, 3, 8)
-    # While the two others are frozen; the primary is killed before they go on.
+    # While the two others are dead; the primary is killed before they come back.
     due = datetime.fromtimestamp(int(time.time()) + 20, UTC).isoformat()
     late = [creation(f"late-{number}", {"type": "once", "at": due}, 0.2) for number in range(3)]
     begins = time.time()

@@ -1,7 +1,7 @@
 """Bad weather: each server away at the start, and lost under load. Nothing is lost, nothing is sent twice, nothing is sent
 without a fence, every sender says in a sentence what it waits for, and work goes on by itself.
 
-`OUTAGE_SECONDS=60 make chaos` makes the outages last a minute, and has each server killed and frozen.
+`OUTAGE_SECONDS=60 make long-tests` makes the outages last a minute, and has each server killed and frozen.
 """
 
 import os
