@@ -156,6 +156,14 @@ class Settlement(Section):
     """For each sender; Mailgun takes 300 a minute of all of them."""
 
 
+class Breaker(Section):
+    """Stops a bug of ours at copy two: the same content to the same recipients from the same schedule again."""
+
+    enabled: bool = True
+    window_seconds: float = Field(600, gt=0, le=86_400)
+    """How long a content is remembered. Instants of one schedule that are nearer to each other than this are told apart."""
+
+
 class Retention(Section):
     days: int = Field(90, ge=8)
     """Occurrences and deliveries are purged this long after they were due: beyond the fence's own seven days."""
@@ -195,6 +203,7 @@ class Settings(Section):
     simulator: Simulator = Simulator()
     sender: Sender = Sender()
     settlement: Settlement = Settlement()
+    breaker: Breaker = Breaker()
     retention: Retention = Retention()
     providers: Providers = Providers()
 

@@ -54,7 +54,7 @@ class SenderProcess:
         self._timekeeper = Timekeeper(
             self._clock, self._store.now, options.max_clock_skew_seconds, self._on_clock_compared
         )
-        self._fence = Fence(settings.redis)
+        self._fence = Fence(settings.redis, timedelta(seconds=settings.breaker.window_seconds))
         self._failpoints = Failpoints.from_environment()
         self._epochs = Epochs(self._fence, self._failpoints)
         self._providers = {name: create(name, settings.providers, self._clock) for name in settings.providers.order}
