@@ -30,7 +30,10 @@ INDEXES = [
     IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)], name="newest_of_owner"),
     IndexModel([("owner_id", ASCENDING), ("next_run_at", ASCENDING), ("_id", ASCENDING)], name="next_of_owner"),
 ]
-ARCHIVE_INDEXES = [IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)], name="newest_of_owner")]
+ARCHIVE_INDEXES = [
+    IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)], name="newest_of_owner"),
+    IndexModel([("archived_at", ASCENDING)], name="archived"),
+]
 
 Sort = Literal["next_run_at", "-created_at"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("fencepost", "registry", "sender", "frontend", "simulator", "cli", "devstack")
+PACKAGES = ("fencepost", "registry", "sender", "auditor", "frontend", "simulator", "cli", "devstack")
 FORBIDDEN = {
     "registry/bad.py": "import sender, pymongo, cronsim",
     "sender/bad.py": "import frontend, redis",
