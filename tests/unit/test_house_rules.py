@@ -12,6 +12,7 @@ PACKAGES = ("fencepost", "registry", "sender", "auditor", "frontend", "simulator
 FORBIDDEN = {
     "registry/bad.py": "import sender, pymongo, cronsim",
     "sender/bad.py": "import frontend, redis",
+    "auditor/bad.py": "import fencepost.providers",
     "frontend/bad.py": "import simulator, pycurl",
     "simulator/bad.py": "import devstack",
     "cli/bad.py": "import fencepost.store, frontend",
