@@ -1,4 +1,4 @@
-# One image for all of Fencepost's processes; the argument is the module that a container runs: registry, sender, frontend,
+# One image for all of Fencepost's processes; the argument is the module that a container runs: registry, sender, auditor, frontend,
 # simulator or docker.set_up. Builds with BuildKit and with the classic builder alike.
 
 # -- what the pages load in the browser --------------------------------------------------------------------------------
@@ -16,10 +16,10 @@ RUN python -c "from frontend import assets; assets.copy()"
 # -- what the processes import: pinned, checked against hashes, no compiler, no servers --------------------------------
 FROM python:3.11-slim-bookworm AS libraries
 WORKDIR /build
-COPY requirements/registry.txt requirements/sender.txt requirements/frontend.txt requirements/simulator.txt requirements/
+COPY requirements/registry.txt requirements/sender.txt requirements/auditor.txt requirements/frontend.txt requirements/simulator.txt requirements/
 RUN python -m venv --without-pip /venv \
  && python -m pip --python /venv/bin/python install --no-cache-dir --only-binary=:all: --require-hashes \
-    -r requirements/registry.txt -r requirements/sender.txt -r requirements/frontend.txt -r requirements/simulator.txt
+    -r requirements/registry.txt -r requirements/sender.txt -r requirements/auditor.txt -r requirements/frontend.txt -r requirements/simulator.txt
 
 # -- the image ---------------------------------------------------------------------------------------------------------
 FROM python:3.11-slim-bookworm
@@ -39,9 +39,10 @@ COPY docker docker
 COPY fencepost fencepost
 COPY registry registry
 COPY sender sender
+COPY auditor auditor
 COPY simulator simulator
 COPY frontend frontend
 COPY --from=pages /build/frontend/static/vendor frontend/static/vendor
-RUN python -m compileall -q fencepost registry sender simulator frontend docker
+RUN python -m compileall -q fencepost registry sender auditor simulator frontend docker
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "docker.entrypoint"]

@@ -1,4 +1,4 @@
-"""A whole Fencepost on one machine: simulator, registry, senders and frontend, each a process of its own."""
+"""A whole Fencepost on one machine: simulator, registry, senders, auditor and frontend, each a process of its own."""
 
 import os
 import secrets
@@ -33,7 +33,14 @@ class Stack:
     """Processes of ours that work on servers which are there already. Nothing runs before start()."""
 
     def __init__(
-        self, folder: Path, variables: Mapping[str, str], *, ports: Ports, senders: int = 3, frontend: bool = True
+        self,
+        folder: Path,
+        variables: Mapping[str, str],
+        *,
+        ports: Ports,
+        senders: int = 3,
+        frontend: bool = True,
+        auditor: bool = False,
     ) -> None:
         """`folder` gets logs and temporary files. `variables` are the FENCEPOST_… settings of all processes; they win over those that
         the stack sets itself: its addresses, and the simulator as the provider."""
@@ -46,6 +53,7 @@ class Stack:
         self.simulator = self._process("simulator", f"{self.simulator_url}/healthz")
         self.registry = self._process("registry", f"{self.registry_url}/readyz")
         self.frontend = self._process("frontend", f"{self.frontend_url}/healthz") if frontend else None
+        self.auditor = self._with_status("auditor", "AUDITOR") if auditor else None
         self.senders: list[Process] = []
         for _ in range(senders):
             self._add_sender({})
@@ -53,7 +61,8 @@ class Stack:
     @property
     def processes(self) -> list[Process]:
         """All of them, in the order in which they are started."""
-        return [self.simulator, self.registry, *self.senders, *([self.frontend] if self.frontend else [])]
+        last = [process for process in (self.auditor, self.frontend) if process]
+        return [self.simulator, self.registry, *self.senders, *last]
 
     @property
     def logs(self) -> str:
@@ -79,7 +88,7 @@ class Stack:
 
     def stop(self, seconds: float = 30) -> None:
         """End all: those that take mail first, then those that send it, all senders at once. None is left."""
-        for group in ([self.frontend, self.registry], self.senders, [self.simulator]):
+        for group in ([self.frontend, self.registry], self.senders, [self.auditor, self.simulator]):
             running = [process for process in group if process and process.alive]
             for process in running:
                 process.terminate()
@@ -107,11 +116,16 @@ class Stack:
         }
 
     def _add_sender(self, variables: Mapping[str, str]) -> Process:
-        port = free_port()
-        own = {"FENCEPOST_SENDER__METRICS_PORT": str(port), **variables}
-        name = f"sender-{len(self.senders) + 1}"
-        self.senders.append(self._process(name, f"http://127.0.0.1:{port}/readyz", module="sender", variables=own))
+        self.senders.append(self._with_status(f"sender-{len(self.senders) + 1}", "SENDER", variables, module="sender"))
         return self.senders[-1]
+
+    def _with_status(
+        self, name: str, section: str, variables: Mapping[str, str] | None = None, *, module: str | None = None
+    ) -> Process:
+        """A process that serves nothing but its status."""
+        port = free_port()
+        own = {f"FENCEPOST_{section}__METRICS_PORT": str(port), **(variables or {})}
+        return self._process(name, f"http://127.0.0.1:{port}/readyz", module=module, variables=own)
 
     def _process(
         self, name: str, ready_url: str, *, module: str | None = None, variables: Mapping[str, str] | None = None
@@ -119,7 +133,7 @@ class Stack:
         # Settings come from `variables` alone: what else stands in the caller's environment is for other processes.
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(_SETTINGS)}
         settings = {**self.variables, **(variables or {})}
-        if name in ("frontend", "simulator"):  # neither talks to a provider, so neither gets to know its keys
+        if name in ("frontend", "simulator", "auditor"):  # none talks to a provider, so none gets to know its keys
             settings = {key: value for key, value in settings.items() if not key.startswith(_PROVIDERS)}
         return Process(
             name,

@@ -77,6 +77,8 @@ class Attempt(TypedDict, total=False):
     outcome: str
     detail: str
     status: int | None
+    copy_of: str
+    """The delivery of which this would have been a copy, so that the breaker held it."""
     settled_at: datetime
     """When it was found out what had become of a call whose reply was lost; with the three beside it."""
     settled_as: str

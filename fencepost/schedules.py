@@ -45,6 +45,7 @@ class Rule(Protocol):
     def after(self, instant: datetime) -> datetime | None: ...
     def instants(self, after: datetime, until: datetime | None = None) -> Iterator[datetime]: ...
     def includes(self, instant: datetime) -> bool: ...
+    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,12 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A pause, a quarantine or a delete: since when, and the reason in words."""
+    """A pause, a quarantine or a delete: since when, and the reason in words. `frozen`: a quarantine by the breaker or the auditor,
+    during which what was planned before waits too."""
 
     at: datetime
     reason: str
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +113,10 @@ class Schedule:
     def status(self) -> Status:
         if self.archived_at or self.deleted:
             return Status.ARCHIVED
-        if self.finished_at:
-            return Status.FINISHED
         if self.quarantined:
             return Status.QUARANTINED
+        if self.finished_at:
+            return Status.FINISHED
         return Status.PAUSED if self.paused else Status.ACTIVE
 
     def is_frozen(self, instant: datetime) -> bool:
@@ -165,11 +168,12 @@ class Ruling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The ruling; for SEND the version whose text counts, for CANCEL the reason."""
+    """The ruling; for SEND the version whose text counts, for CANCEL the reason. `stopped`: it waits for its schedule's owner."""
 
     ruling: Ruling
     version: Version | None = None
     reason: str = ""
+    stopped: bool = False
 
 
 GONE = Judgement(Ruling.CANCEL, reason="the schedule no longer exists")
@@ -191,6 +195,8 @@ def judge(schedule: Schedule, rules: Rules, instant: datetime, skipped: bool) ->
     owner = schedule.owner_of(instant)
     if owner is None or not owner.runs or not rules(owner).includes(instant):
         return Judgement(Ruling.CANCEL, reason="an edit took this instant away")
+    if schedule.quarantined and schedule.quarantined.frozen:
+        return Judgement(Ruling.WAIT, stopped=True)
     return Judgement(Ruling.SEND, version=owner)
 
 

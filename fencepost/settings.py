@@ -156,6 +156,35 @@ class Settlement(Section):
     """For each sender; Mailgun takes 300 a minute of all of them."""
 
 
+class Auditor(Section):
+    """Compares what should have happened with what is on record. Several may run; one at a time works."""
+
+    every_seconds: float = Field(15, gt=0, le=60)
+    """How often a round begins. A larger set of schedules makes rounds longer, one follows the other then."""
+    grace_seconds: float = Field(60, gt=0)
+    """An instant is looked for on record this long after it was due; a schedule that went silent is named this and a round later."""
+    schedules_per_slice: int = Field(1000, ge=1, le=10_000)
+    lease_seconds: float = Field(60, ge=2)
+    """How long another auditor waits for one that has died."""
+    lookback_seconds: float = Field(3600, ge=0)
+    """How far back the first round of a database looks; later ones go on where the last one ended."""
+    stuck_seconds: float = Field(600, gt=0)
+    """How long a delivery may stay pending, while its shard is served and its provider takes mail."""
+    second_look_seconds: float = Field(3600, gt=0)
+    """What is on record is looked at once more so long after it was due, when retries and settlements are over."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65_535)
+    """Where the auditor serves /metrics, /healthz and /readyz; 0 takes a free port."""
+
+
+class Breaker(Section):
+    """Stops a bug of ours at copy two: the same content to the same recipients from the same schedule again."""
+
+    enabled: bool = True
+    window_seconds: float = Field(600, gt=0, le=86_400)
+    """How long a content is remembered. Instants of one schedule that are nearer to each other than this are told apart."""
+
+
 class Retention(Section):
     days: int = Field(90, ge=8)
     """Occurrences and deliveries are purged this long after they were due, or made if that was later: beyond the fence's own
@@ -196,6 +225,8 @@ class Settings(Section):
     simulator: Simulator = Simulator()
     sender: Sender = Sender()
     settlement: Settlement = Settlement()
+    auditor: Auditor = Auditor()
+    breaker: Breaker = Breaker()
     retention: Retention = Retention()
     providers: Providers = Providers()
 

@@ -9,6 +9,7 @@ from werkzeug.routing import BaseConverter
 from fencepost.definitions import ScheduleInput
 from fencepost.metrics import Metrics
 from registry import (
+    audit,
     backfills,
     cluster,
     docs,
@@ -26,6 +27,7 @@ from registry import (
     schedule_verbs,
     schedules,
 )
+from registry.answers.audit import AuditAnswer
 from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
@@ -49,6 +51,7 @@ SHAPES = [
     EmailAnswer,
     EmailList,
     ClusterAnswer,
+    AuditAnswer,
     reports.Activity,
     hooks.HookAnswer,
 ]
@@ -72,6 +75,7 @@ APIS = (
     emails.bp,
     email_verbs.bp,
     cluster.bp,
+    audit.bp,
     reports.bp,
     hooks.bp,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from werkzeug.http import parse_etags
 
-from fencepost import ids
+from fencepost import breaker, ids
 from fencepost.definitions import rule_of
 from fencepost.errors import Conflict
 from fencepost.recurrence import Rule
@@ -72,6 +72,8 @@ def _write(store: Store, before: Schedule, change: Change, now: datetime) -> Sch
         store.schedules.restore(before, after)
     else:
         store.schedules.write_edit(before, after)
+    if before.quarantined and before.quarantined.frozen and not after.quarantined:
+        store.cluster.clear_alarm(breaker.alarm(after.id))
     return after
 
 

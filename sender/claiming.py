@@ -3,8 +3,10 @@ owns it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from fencepost import breaker
 from fencepost.deliveries import Attempt, Delivery, Settlement, State, claimed
 from fencepost.events import Event
 from fencepost.messages import Renderer
@@ -32,22 +34,35 @@ from sender.rules import RuleCache
 
 _LOOK_AGAIN = timedelta(milliseconds=200)
 _PUT_OFF_A_SECOND = 1000
+_LOOK_AGAIN_FROZEN = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruled:
+    """A judgement, and in slots how wide the breaker looks for copies of what may be sent."""
+
+    judgement: Judgement
+    copy_slot: timedelta | None = None
+
+
+_NOT_RULED = _Ruled(Judgement(Ruling.SEND))
 
 
 def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decisions[list[Claimed]]:
     """Claim what may be sent; cancel what an edit, a pause or a skip took away; leave what is not frozen, and what waits for
     the occurrence before it."""
     rows = yield from _not_taken(rows, terms)
-    judgements: dict[str, Judgement] = yield from _judge(
+    judged: dict[str, _Ruled] = yield from _judge(
         [row for row in rows if row["origin"] == Origin.SCHEDULE and not row.get("ordered")], terms, cache
     )
     opened: dict[str, dict[str, int]] = yield from _opened(rows)
     queued: dict[str, int] = {}
     cancelled: dict[str, dict[str, int]] = defaultdict(dict)
-    waiting: list[str] = []
+    waiting: dict[timedelta, list[str]] = defaultdict(list)
     claims: list[Claim] = []
     for row in rows:
-        judgement = judgements.get(row["_id"])
+        ruled = judged.get(row["_id"])
+        judgement = ruled.judgement if ruled else None
         if _waits(row, opened) and (judgement is None or judgement.version):
             queued[row["occurrence_id"]] = opened[row["schedule_id"]].get(row["occurrence_id"], 0)
         elif judgement is None:
@@ -57,7 +72,7 @@ def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> D
         elif judgement.ruling is Ruling.CANCEL:
             cancelled[judgement.reason][row["_id"]] = row["attempt_no"]
         else:
-            waiting.append(row["_id"])
+            waiting[_LOOK_AGAIN_FROZEN if judgement.stopped else _LOOK_AGAIN].append(row["_id"])
     texts: dict[str, Revision] = yield ReadRevisions({claim.revision_id for claim in claims if claim.revision_id})
     for claim in claims:
         if claim.revision_id not in texts:
@@ -65,15 +80,19 @@ def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> D
     claims = [claim for claim in claims if claim.revision_id in texts]
     for reason, those in cancelled.items():
         yield Cancel(those, reason)
-    if waiting:
-        yield Defer(waiting, terms.now + _LOOK_AGAIN)
+    for wait, those_waiting in waiting.items():
+        yield Defer(those_waiting, terms.now + wait)
     for seconds, occurrence_ids in _by_patience(queued).items():
         yield DeferOccurrences(occurrence_ids, terms.now, terms.now + timedelta(seconds=seconds))
     if not claims:
         return []
     won: set[str] = yield ClaimRows(claims, terms.claim_id, terms.epoch, terms.deadline)
     renderers = {revision_id: Renderer(text.definition) for revision_id, text in texts.items()}
-    return [_claimed(claim, renderers, terms) for claim in claims if claim.attempt["id"] in won]
+    return [
+        _claimed(claim, renderers, terms, judged.get(claim.row["_id"], _NOT_RULED).copy_slot)
+        for claim in claims
+        if claim.attempt["id"] in won
+    ]
 
 
 def _not_taken(rows: Sequence[Delivery], terms: Terms) -> Decisions[Sequence[Delivery]]:
@@ -120,7 +139,7 @@ def hand_back(rows: Sequence[Delivery], now: datetime) -> Decisions[None]:
         yield SettleAll([Settlement(row["_id"], row["attempt_id"] or "", State.PENDING, record) for row in rows])
 
 
-def _judge(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decisions[dict[str, Judgement]]:
+def _judge(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decisions[dict[str, _Ruled]]:
     """A judgement for each row that its schedule planned. The schedule is read after the row was."""
     if not rows:
         return {}
@@ -134,7 +153,8 @@ def _judge(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decision
     older = {owner.revision_id for (name, _), owner in owners.items() if owner and owner.no != schedules[name].version}
     texts: dict[str, Revision] = (yield ReadRevisions(older)) if older else {}
     rulings = {
-        (name, at): _rule_on(schedules.get(name), at, (name, at) in skipped, texts, cache) for name, at in instants
+        (name, at): _rule_on(schedules.get(name), at, (name, at) in skipped, texts, terms, cache)
+        for name, at in instants
     }
     return {row["_id"]: rulings[row["schedule_id"], row["due_at"]] for row in rows}
 
@@ -152,19 +172,23 @@ def _may_be_skipped(schedule: Schedule, at: datetime, terms: Terms) -> bool:
 
 
 def _rule_on(
-    schedule: Schedule | None, at: datetime, skipped: bool, texts: dict[str, Revision], cache: RuleCache
-) -> Judgement:
+    schedule: Schedule | None, at: datetime, skipped: bool, texts: dict[str, Revision], terms: Terms, cache: RuleCache
+) -> _Ruled:
     if schedule is None:
-        return GONE
+        return _Ruled(GONE)
     try:
-        return judge(schedule, cache.rules(schedule, texts), at, skipped)
+        rules = cache.rules(schedule, texts)
+        judgement = judge(schedule, rules, at, skipped)
+        if judgement.version is None or terms.breaker_window is None:
+            return _Ruled(judgement)
+        return _Ruled(judgement, breaker.slot_width(rules(judgement.version), at, terms.breaker_window))
     except Exception:  # noqa: BLE001 the arithmetic of one rule must not stop the others; planning quarantines its schedule
-        return Judgement(Ruling.WAIT)
+        return _Ruled(Judgement(Ruling.WAIT))
 
 
-def _claimed(claim: Claim, renderers: dict[str, Renderer], terms: Terms) -> Claimed:
+def _claimed(claim: Claim, renderers: dict[str, Renderer], terms: Terms, copy_slot: timedelta | None) -> Claimed:
     row: Delivery = {**claim.row, "revision_id": claim.revision_id, "version": claim.version}
     row = claimed(
         row, claim.attempt, epoch=terms.epoch, deadline=terms.deadline, claim_id=terms.claim_id, now=terms.now
     )
-    return Claimed(row, renderers[claim.revision_id or ""], terms.deadline_steady)
+    return Claimed(row, renderers[claim.revision_id or ""], terms.deadline_steady, copy_slot)

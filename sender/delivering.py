@@ -1,15 +1,16 @@
 """W4 to W7: one claimed delivery, from the fence to its settlement."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from fencepost import breaker
 from fencepost.clock import Clock
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
 from fencepost.deliveries import Attempt, Delivery, Outcome, OutcomeKind, Settlement, State
 from fencepost.errors import Invalid
 from fencepost.messages import CannotRender
 from fencepost.retries import wait_seconds
-from sender.effects import AskFence, Call, CheckTrust, Decisions, DropShard, RenewEpoch, Settle
+from sender.effects import AskFence, Call, CheckTrust, Decisions, DropShard, Freeze, RenewEpoch, Settle
 from sender.passes import Claimed
 
 _PUT_OFF = (OutcomeKind.THROTTLED.value, OutcomeKind.UNAVAILABLE.value)
@@ -51,9 +52,12 @@ def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> D
     if not in_time():
         yield (settle := released("Its deadline came before a seat was free; nothing was called."))
         return settle.settlement
+    request = _request(row)
+    if item.copy_slot:
+        request = replace(request, content=breaker.content_key(row, mail, item.copy_slot), mark=breaker.mark(row))
     answer: FenceAnswer | None = None
     while answer is None and in_time():
-        answer = yield AskFence(_request(row))
+        answer = yield AskFence(request)
     if answer is None:
         yield (settle := released("The fence did not answer in time; nothing was called."))
         return settle.settlement
@@ -69,6 +73,15 @@ def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> D
         elif answer.verdict is Verdict.EPOCH:
             yield RenewEpoch()
         yield (settle := released(_REFUSED[answer.verdict]))
+        return settle.settlement
+
+    if other := breaker.copied(row, answer.copy_of):
+        why = f"A copy of {other}: same schedule, content and recipients. The breaker held it, and froze the schedule; nothing was called."
+        if not (yield Freeze(row["schedule_id"], f"The breaker stopped {row['_id']}, a copy of {other}.")):
+            yield (settle := released("The breaker stopped it, and could not put that on record; nothing was called."))
+            return settle.settlement
+        record["copy_of"] = other
+        yield (settle := Settle(settled(State.HELD, "held", why, reason=why)))
         return settle.settlement
 
     trusted = yield CheckTrust(row["shard"], attempt["token"], clock.steady() + patience.call_seconds)

@@ -79,6 +79,15 @@ class Quarantine:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """-> bool: whether it is on record; False if MongoDB can't be reached. The breaker stopped a mail: its schedule is frozen until
+    its owner has looked at it, with an alarm."""
+
+    schedule_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimRows:
     """W3 -> set[str]: the ids of the attempts that are on record."""
 
@@ -204,6 +213,7 @@ Effect = (
     | Advance
     | RecordSkips
     | Quarantine
+    | Freeze
     | ClaimRows
     | Cancel
     | Defer

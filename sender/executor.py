@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from fencepost import breaker
 from fencepost.clock import Clock
 from fencepost.coordination.fences import Fence
 from fencepost.coordination.leases import ShardLeases
@@ -109,6 +110,8 @@ class Executor:
                     reason=reason,
                 )
                 return store.schedules.quarantine(schedule, reason, milliseconds(self._clock.now()))
+            case effects.Freeze(schedule_id, reason):
+                return self._freeze(schedule_id, reason)
             case effects.ClaimRows(claims, claim_id, epoch, deadline):
                 with self.passing("W3"):
                     return store.deliveries.claim(claims, claim_id=claim_id, epoch=epoch, deadline=deadline)
@@ -135,6 +138,22 @@ class Executor:
             case effects.RenewEpoch():
                 return self._epochs.forget()
         raise FencepostError(f"{type(effect).__name__} is not an effect of this executor")
+
+    def _freeze(self, schedule_id: str, reason: str) -> bool:
+        now = milliseconds(self._clock.now())
+        try:
+            newly = self._store.schedules.freeze(schedule_id, reason, now)
+            self._store.cluster.raise_alarm(breaker.alarm(schedule_id), reason, now)
+        except Unreachable:
+            return False
+        if newly:
+            log.error(
+                "The breaker stopped a mail; its schedule is frozen until its owner resumes it.",
+                action="breaker.froze",
+                schedule_id=schedule_id,
+                reason=reason,
+            )
+        return True
 
     @contextmanager
     def passing(self, step: str) -> Iterator[None]:

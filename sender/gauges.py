@@ -23,6 +23,7 @@ class Gauges:
             buckets=LAG_SECONDS,
         )
         self._refused = metrics.counter("fence_refusals_total", "Calls that the fence refused.", ["verdict"])
+        self._stopped = metrics.counter("breaker_stops_total", "Copies of a mail that the breaker held.")
         self._shards = metrics.gauge("sender_shards", "Shards that this sender holds.")
         self._doubtful = metrics.gauge(
             "deliveries_in_doubt", "Deliveries of this sender's shards that are unknown or held.", ["state"]
@@ -37,6 +38,8 @@ class Gauges:
         if called is not None:
             self._late.observe(max(0.0, (called - expected_at(item.row)).total_seconds()))
         verdict = settlement.attempt.get("fence", "OK")
+        if "copy_of" in settlement.attempt:
+            self._stopped.inc()
         if verdict != "OK":
             self._refused.labels(verdict.lower()).inc()
 

@@ -184,6 +184,9 @@ class Loop:
             shards=self.shards,
             limits=Limits(options.max_instants_per_plan, grace=timedelta(seconds=options.misfire_grace_seconds)),
             retention=timedelta(days=self.settings.retention.days),
+            breaker_window=timedelta(seconds=self.settings.breaker.window_seconds)
+            if self.settings.breaker.enabled
+            else None,
         )
 
     def _may_claim(self, room: int) -> int:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fencepost import ids
+from fencepost import breaker, ids
 from fencepost.deliveries import Attempt, Delivery
 from fencepost.messages import Renderer
 from fencepost.planning import Limits
+from fencepost.schedules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,14 @@ class Terms:
     shards: int
     limits: Limits
     retention: timedelta
+    breaker_window: timedelta | None = None
+    """For how long the breaker remembers a content; None: it is off."""
+
+    def copy_slot(self, row: Delivery, rule: Rule) -> timedelta | None:
+        """`Claimed.copy_slot` of a row whose instant this rule named. Raises what the arithmetic raises."""
+        if self.breaker_window is None or not breaker.watches(row):
+            return None
+        return breaker.slot_width(rule, row["due_at"], self.breaker_window)
 
     def attempt(self, row: Delivery) -> Attempt:
         """The next attempt for a row."""
@@ -48,6 +57,8 @@ class Claimed:
     row: Delivery
     renderer: Renderer
     deadline_steady: float
+    copy_slot: timedelta | None = None
+    """In slots of time so wide the breaker looks for copies of it; None: it is none of the breaker's business."""
 
     @property
     def attempt(self) -> Attempt:

@@ -17,7 +17,7 @@ from fencepost.messages import Renderer
 from fencepost.occurrences import Occurrence, Origin
 from fencepost.overlaps import overlap_of
 from fencepost.planning import Plan, plan
-from fencepost.schedules import Schedule
+from fencepost.schedules import Rule, Rules, Schedule
 from fencepost.store.revisions import Revision
 from sender.effects import Advance, Decisions, Insert, Quarantine, ReadOpen, ReadRevisions, RecordSkips, SettleAll
 from sender.passes import Claimed, Terms
@@ -40,7 +40,7 @@ def plan_due(schedules: Sequence[Schedule], terms: Terms, cache: RuleCache) -> D
             rules = cache.rules(schedule, texts)
             decided = plan(schedule, rules, terms.now, terms.limits, opened.get(schedule.id, ()))
             if decided:
-                batch.add(decided)
+                batch.add(decided, cache.rules(schedule, texts))
                 plans.append(decided)
         except Exception as error:  # noqa: BLE001 whatever one rule or one list of recipients does, the loop goes on
             yield Quarantine(schedule, f"{type(error).__name__}: {error}")
@@ -79,16 +79,16 @@ class _Batch:
         self.deliveries: list[Delivery] = []
         self.claimed: list[Claimed] = []
 
-    def add(self, planned: Plan) -> None:
+    def add(self, planned: Plan, rules: Rules) -> None:
         """All rows of a plan, or none: raises whatever its text makes of it."""
         occurrences, deliveries, claims = len(self.occurrences), len(self.deliveries), len(self.claimed)
         try:
-            self._add(planned)
+            self._add(planned, rules)
         except Exception:
             del self.occurrences[occurrences:], self.deliveries[deliveries:], self.claimed[claims:]
             raise
 
-    def _add(self, planned: Plan) -> None:
+    def _add(self, planned: Plan, rules: Rules) -> None:
         schedule, queued = planned.schedule, 0
         for instant, version in planned.runs:
             newest = version.revision_id == schedule.versions[-1].revision_id
@@ -118,12 +118,13 @@ class _Batch:
                 after_occurrence=planned.after_occurrence.get(instant),
             )
             renderer = Renderer(definition)
+            rule = rules(version)
             for row in islice(rows, max(0, FOLDED_PER_SCHEDULE - queued)):
-                self._claim(row, renderer)
+                self._claim(row, renderer, rule)
             self.deliveries.extend(rows)
             queued += recipients
 
-    def _claim(self, row: Delivery, renderer: Renderer) -> None:
+    def _claim(self, row: Delivery, renderer: Renderer, rule: Rule) -> None:
         terms = self._terms
         waits = row["not_before"] > terms.now or row.get("after_occurrence") is not None
         if not waits and len(self.claimed) < terms.room and row["shard"] in terms.tokens:
@@ -135,7 +136,7 @@ class _Batch:
                 claim_id=terms.claim_id,
                 now=terms.now,
             )
-            self.claimed.append(Claimed(row, renderer, terms.deadline_steady))
+            self.claimed.append(Claimed(row, renderer, terms.deadline_steady, terms.copy_slot(row, rule)))
         self.deliveries.append(row)
 
 

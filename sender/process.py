@@ -21,6 +21,7 @@ from fencepost.providers import create
 from fencepost.providers.transport import Transport
 from fencepost.schedules import milliseconds
 from fencepost.settings import Settings
+from fencepost.status_server import Checks, StatusServer
 from fencepost.store import Store
 from sender.courier import Courier
 from sender.delivering import Patience
@@ -32,7 +33,6 @@ from sender.loop import Loop
 from sender.outages import Outages
 from sender.pauses import Pause
 from sender.reconciler import Reconciler
-from sender.status import Checks, StatusServer
 from sender.timekeeper import ClockIsOff, Timekeeper
 
 log = get_logger(__name__)
@@ -54,7 +54,7 @@ class SenderProcess:
         self._timekeeper = Timekeeper(
             self._clock, self._store.now, options.max_clock_skew_seconds, self._on_clock_compared
         )
-        self._fence = Fence(settings.redis)
+        self._fence = Fence(settings.redis, timedelta(seconds=settings.breaker.window_seconds))
         self._failpoints = Failpoints.from_environment()
         self._epochs = Epochs(self._fence, self._failpoints)
         self._providers = {name: create(name, settings.providers, self._clock) for name in settings.providers.order}
@@ -65,6 +65,7 @@ class SenderProcess:
         self._status = StatusServer(
             options.metrics_host,
             options.metrics_port,
+            setting="FENCEPOST_SENDER",
             alive=self._is_alive,
             checks=self._checks,
             metrics=self._gauges.metrics.exposition,

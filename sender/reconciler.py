@@ -131,7 +131,7 @@ class Reconciler:
         self.gauges.doubtful(self.store.deliveries.count_doubtful(shards))
         held = self.store.deliveries.count_held()
         if held:
-            detail = f"{held} {'mail is' if held == 1 else 'mails are'} held: nobody can tell whether they were sent. Decide at the settlement desk."
+            detail = f"{held} {'mail is' if held == 1 else 'mails are'} held: only a person can decide what becomes of them. Decide at the settlement desk."
             self.store.cluster.raise_alarm(HELD, detail, milliseconds(self.clock.now()))
         else:
             # Whoever raised it may be gone.

@@ -6,9 +6,11 @@ from datetime import datetime
 from pymongo.database import Database
 
 from fencepost import settings
+from fencepost.store.audit import Audits
 from fencepost.store.cluster import ClusterRecords
 from fencepost.store.deliveries import Deliveries
 from fencepost.store.events import Events
+from fencepost.store.findings import Findings
 from fencepost.store.hooks import Hooks
 from fencepost.store.idempotency import IdempotencyKeys
 from fencepost.store.migrations import migrate, pending
@@ -35,6 +37,8 @@ class Store:
     events: Events
     hooks: Hooks
     waiting: Waiting
+    audits: Audits
+    findings: Findings
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -52,6 +56,8 @@ class Store:
             Events(database),
             Hooks(database),
             Waiting(database),
+            Audits(database),
+            Findings(database),
         )
 
     def migrate(self) -> list[str]:

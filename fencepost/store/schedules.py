@@ -30,7 +30,10 @@ INDEXES = [
     IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)], name="newest_of_owner"),
     IndexModel([("owner_id", ASCENDING), ("next_run_at", ASCENDING), ("_id", ASCENDING)], name="next_of_owner"),
 ]
-ARCHIVE_INDEXES = [IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)], name="newest_of_owner")]
+ARCHIVE_INDEXES = [
+    IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)], name="newest_of_owner"),
+    IndexModel([("archived_at", ASCENDING)], name="archived"),
+]
 
 Sort = Literal["next_run_at", "-created_at"]
 
@@ -203,11 +206,22 @@ class Schedules:
                 },
             )
 
+    def freeze(self, schedule_id: str, reason: str, now: datetime) -> bool:
+        """Stop a schedule that misbehaves, and what it has planned, until its owner edits or resumes it; whether it was running."""
+        stop = {"at": now, "reason": {"$literal": reason}, "frozen": True}
+        changes = {"quarantined": stop, "quarantined_instant": "$next_run_at", "next_run_at": None}
+        with answering():
+            result = self.database.schedules.update_one(
+                {"_id": schedule_id, "quarantined": None, "deleted": None}, [{"$set": changes}]
+            )
+        return result.modified_count == 1
+
     def finished(self, shards: Iterable[int], now: datetime, limit: int) -> list[Schedule]:
         """Those with nothing more to come, whose end time, if they have one, has passed."""
         query = {
             "shard": {"$in": list(shards)},
             "finished_at": {"$lte": now, "$type": "date"},
+            "quarantined": None,
             "$or": [{"definition.ends_at": None}, {"definition.ends_at": {"$lte": now}}, {"deleted": {"$ne": None}}],
         }
         with answering():
@@ -249,8 +263,8 @@ _CUT: Document = {
 _STATUS_QUERY: Mapping[Status, Document] = {
     Status.ACTIVE: {"deleted": None, "finished_at": None, "quarantined": None, "paused": None},
     Status.PAUSED: {"deleted": None, "finished_at": None, "quarantined": None, "paused": {"$ne": None}},
-    Status.QUARANTINED: {"deleted": None, "finished_at": None, "quarantined": {"$ne": None}},
-    Status.FINISHED: {"deleted": None, "finished_at": {"$ne": None}},
+    Status.QUARANTINED: {"deleted": None, "quarantined": {"$ne": None}},
+    Status.FINISHED: {"deleted": None, "finished_at": {"$ne": None}, "quarantined": None},
     Status.ARCHIVED: {},
 }
 
@@ -315,4 +329,4 @@ def from_document(row: Document) -> Schedule:
 
 
 def _stop(item: Document | None) -> Stop | None:
-    return Stop(as_utc(item["at"]), item["reason"]) if item else None
+    return Stop(as_utc(item["at"]), item["reason"], item.get("frozen", False)) if item else None

@@ -260,3 +260,32 @@ def test_the_same_delivery_twice_in_a_batch_is_decided_one_after_the_other(fence
 def test_an_empty_batch_is_an_empty_answer(fence: AnyFence) -> None:
     assert fence.claim([]) == []
     assert fence.kill([]) == []
+
+
+# The breaker's memory of contents
+
+
+def test_whoever_comes_second_with_a_content_is_told_who_was_first(fence: AnyFence, epoch: str) -> None:
+    def ask(delivery: str, content: str) -> FenceAnswer:
+        return fence.claim([FenceRequest(3, delivery, epoch, TOKEN, 1, "a1", ("a1",), content, f"{delivery} 1")])[0]
+
+    assert ask("eml_1", "one") == FenceAnswer(OK, 1, "a1", "eml_1 1")
+    assert ask("eml_2", "one") == FenceAnswer(OK, 1, "a1", "eml_1 1")
+    assert ask("eml_1", "one").copy_of == "eml_1 1", "asked again it says the same"
+    assert ask("eml_3", "two").copy_of == "eml_3 1"
+    assert ask("eml_4", "").copy_of == "", "nothing was asked"
+
+
+def test_the_fences_answers_do_not_hang_on_the_content(fence: AnyFence, epoch: str) -> None:
+    kill(fence, epoch, 1)
+    mixed = [
+        FenceRequest(3, "eml_1", epoch, TOKEN, 1, "a1", ("a1",), "one", "eml_1 1"),
+        FenceRequest(3, "eml_2", "old", TOKEN, 1, "a1", ("a1",)),
+        FenceRequest(3, "eml_3", epoch, TOKEN, 1, "a1", ("a1",), "one", "eml_3 1"),
+    ]
+    answers = fence.claim(mixed)
+    assert [(answer.verdict, answer.copy_of) for answer in answers] == [
+        (KILLED, "eml_1 1"),
+        (EPOCH, ""),
+        (OK, "eml_1 1"),
+    ]

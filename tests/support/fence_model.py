@@ -3,6 +3,7 @@ but no Redis. It forgets when it is told to, not by time."""
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
 
@@ -17,6 +18,7 @@ class FenceModel:
         self._epoch: str | None = None
         self._floors: dict[int, int] = {}
         self._records: dict[str, tuple[int, str]] = {}
+        self._marks: dict[str, str] = {}
 
     def epoch(self) -> str:
         if self._epoch is None or self._epoch.partition(":")[0] != self._run_id:
@@ -24,7 +26,10 @@ class FenceModel:
         return self._epoch
 
     def claim(self, requests: Sequence[FenceRequest]) -> list[FenceAnswer]:
-        return [self._checked(request) or self._claim(request) for request in requests]
+        return [
+            replace(self._checked(request) or self._claim(request), copy_of=self._first(request))
+            for request in requests
+        ]
 
     def kill(self, requests: Sequence[FenceRequest]) -> list[FenceAnswer]:
         return [self._checked(request) or self._kill(request) for request in requests]
@@ -32,10 +37,14 @@ class FenceModel:
     def forget(self) -> None:
         """FLUSHALL."""
         self._epoch, self._floors, self._records = None, {}, {}
+        self._marks.clear()
 
     def restart(self) -> None:
         """Another process serves the same data."""
         self._run_id = secrets.token_hex(20)
+
+    def _first(self, request: FenceRequest) -> str:
+        return self._marks.setdefault(request.content, request.mark) if request.content else ""
 
     def _checked(self, request: FenceRequest) -> FenceAnswer | None:
         if self._epoch is None or self._epoch.partition(":")[0] != self._run_id or request.epoch != self._epoch:

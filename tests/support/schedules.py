@@ -60,5 +60,8 @@ class Texts:
         self._texts[revision_id] = text
         return revision_id
 
+    def text(self, version: Version) -> Mapping[str, Any]:
+        return self._texts[version.revision_id]
+
     def rules(self, version: Version) -> Rule:
-        return rule_of(self._texts[version.revision_id], self._anchor)
+        return rule_of(self.text(version), self._anchor)

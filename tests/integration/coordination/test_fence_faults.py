@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -283,3 +284,20 @@ def verdict_of_kill(fence: Fence, epoch: str) -> Verdict | None:
 def redis_address(server: Process) -> tuple[str, int]:
     host, _, port = server.url.removeprefix("redis://").removesuffix("/0").partition(":")
     return host, int(port)
+
+
+def test_the_breakers_memory_may_fail_and_the_fence_decides_all_the_same(fence: Fence, redis: Redis) -> None:
+    epoch = fence.epoch()
+    redis.rpush("f:c:spoilt", "not a mark")
+    asked = [
+        FenceRequest(1, f"eml_{content}", epoch, 5, 1, "a1", ("a1",), content, "m") for content in ("good", "spoilt")
+    ]
+    assert fence.claim(asked) == [FenceAnswer(OK, 1, "a1"), FenceAnswer(OK, 1, "a1")]
+    assert {answer.verdict for answer in fence.kill(asked)} == {Verdict.TAKEN}
+
+
+def test_a_content_is_remembered_for_as_long_as_it_is_set(server: Process, redis: Redis) -> None:
+    fence = Fence(at(server.url), timedelta(seconds=90))
+    fence.claim([FenceRequest(1, "eml_1", fence.epoch(), 5, 1, "a1", ("a1",), "one", "m")])
+    assert 80_000 < redis.pttl("f:c:one") <= 90_000
+    fence.close()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from sender.status import Checks, StatusServer
+from fencepost.status_server import Checks, StatusServer
 from tests.support.eventually import eventually
 
 
@@ -21,7 +21,13 @@ def test_a_probe_that_goes_away_leaves_no_traceback(capfd: pytest.CaptureFixture
         return {"mongodb": (True, "answers" * 1000)}
 
     server = StatusServer(
-        "127.0.0.1", 0, alive=lambda: True, checks=checks, metrics=lambda: b"", metrics_type="text/plain"
+        "127.0.0.1",
+        0,
+        setting="FENCEPOST_SENDER",
+        alive=lambda: True,
+        checks=checks,
+        metrics=lambda: b"",
+        metrics_type="text/plain",
     )
     try:
         address = urlsplit(server.address)

@@ -1,19 +1,20 @@
 """W4 to W7 step by step: what follows each answer of the fence, each refusal of trust and each outcome of a call."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from fencepost import ids
 from fencepost.coordination.fences import FenceAnswer, Verdict
 from fencepost.deliveries import Outcome, OutcomeKind, Settlement, State
 from fencepost.errors import Invalid, Problem
 from fencepost.messages import Renderer
 from fencepost.occurrences import TOGETHER
 from sender.delivering import Patience, deliver
-from sender.effects import AskFence, Call, CheckTrust, DropShard, Effect, RenewEpoch, Settle
+from sender.effects import AskFence, Call, CheckTrust, DropShard, Effect, Freeze, RenewEpoch, Settle
 from sender.passes import Claimed
 from tests.support.rows import planned, sending
 from tests.support.schedules import definition, schedule
@@ -45,12 +46,15 @@ class World:
     outcome: Outcome | Exception = ACCEPTED
     clock: ManualClock = field(default_factory=ManualClock)
     before: Callable[[Effect], None] = lambda _effect: None
+    frozen: bool = True
+    """Whether a schedule can be frozen."""
+    copy_slot: timedelta | None = None
     effects: list[Effect] = field(default_factory=list)
 
     def run(self, **changes: Any) -> Settlement:
         at = datetime(2026, 3, 2, 9, tzinfo=UTC)
         [row] = planned(schedule(at, definition(**changes)), at)[1]
-        item = Claimed(sending(row), Renderer(definition(**changes)), self.clock.seconds + 30)
+        item = Claimed(sending(row), Renderer(definition(**changes)), self.clock.seconds + 30, self.copy_slot)
         decisions = deliver(item, PATIENCE, self.clock, 0.5)
         effect = next(decisions)
         while True:
@@ -69,6 +73,8 @@ class World:
                 return self.fence.pop(0) if self.fence else None
             case CheckTrust():
                 return self.trusted
+            case Freeze():
+                return self.frozen
             case Call():
                 return self.outcome
         return True
@@ -187,3 +193,39 @@ def test_a_joint_mail_goes_to_all_at_once() -> None:
     [row] = planned(schedule(at, text), at)[1]
     assert row["recipient"] == TOGETHER
     assert len(Renderer(text).mail(row["_id"], 1, TOGETHER).to) == 3
+
+
+FIRST = ids.delivery_id("occ_of_a_bug", datetime(2026, 3, 2, 9, tzinfo=UTC), "ann@example.com")
+COPY = FenceAnswer(Verdict.OK, 1, "att_1", copy_of=f"{FIRST} 1")
+
+
+def test_a_copy_is_held_uncalled_and_its_schedule_frozen() -> None:
+    world = World(fence=[COPY], copy_slot=timedelta(minutes=10))
+    settlement = world.run()
+    assert world.kinds == ["AskFence", "Freeze", "Settle"]
+    assert (settlement.state, settlement.attempt["copy_of"]) == (State.HELD, FIRST)
+    assert FIRST in (settlement.reason or "")
+    asked = world.effects[0]
+    assert isinstance(asked, AskFence)
+    assert asked.request.content
+    assert asked.request.mark.startswith(asked.request.delivery_id)
+
+
+def test_a_copy_waits_while_the_freeze_can_not_be_put_on_record() -> None:
+    world = World(fence=[COPY], copy_slot=timedelta(minutes=10), frozen=False)
+    assert world.run().state is State.PENDING
+    assert "Call" not in world.kinds
+
+
+def test_a_refusal_of_the_fence_goes_before_the_breaker() -> None:
+    world = World(fence=[replace(COPY, verdict=Verdict.TAKEN)], copy_slot=timedelta(minutes=10))
+    assert world.run().state is State.UNKNOWN
+    assert "Freeze" not in world.kinds
+
+
+def test_what_is_not_the_breakers_business_asks_for_no_content() -> None:
+    world = World()
+    world.run()
+    asked = world.effects[0]
+    assert isinstance(asked, AskFence)
+    assert not asked.request.content

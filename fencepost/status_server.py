@@ -1,4 +1,4 @@
-"""A sender's own address: /healthz, /readyz and /metrics."""
+"""The own address of a process that serves nothing else: /healthz, /readyz and /metrics."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,19 +22,21 @@ class _Server(ThreadingHTTPServer):
 
 
 class StatusServer:
-    """Serves a sender's state to probes and to Prometheus, on a thread of its own."""
+    """Serves a process's state to probes and to Prometheus, on a thread of its own."""
 
     def __init__(
         self,
         host: str,
         port: int,
         *,
+        setting: str,
         alive: Callable[[], bool],
         checks: Callable[[], Checks],
         metrics: Callable[[], bytes],
         metrics_type: str,
     ) -> None:
-        """Port 0 takes a free one. Raises Misconfigured if nobody can listen there."""
+        """Port 0 takes a free one. `setting` is what the settings of host and port begin with. Raises Misconfigured if nobody can
+        listen there."""
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -72,7 +74,7 @@ class StatusServer:
             self._server = _Server((host, port), Handler)
         except OSError as error:
             raise Misconfigured(
-                f"FENCEPOST_SENDER__METRICS_HOST and _PORT are {host}:{port}, which can't be listened on: {error.strerror}"
+                f"{setting}__METRICS_HOST and _PORT are {host}:{port}, which can't be listened on: {error.strerror}"
             ) from None
         self._thread = Thread(target=self._server.serve_forever, name="status", daemon=True)
         self._thread.start()
