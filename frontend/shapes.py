@@ -118,6 +118,11 @@ class Attempt(TypedDict):
     outcome: str | None
     detail: str | None
     status: int | None
+    settled_at: NotRequired[str | None]
+    """When it was found out, or decided, what had become of a call whose reply was lost; with the three below."""
+    settled_as: NotRequired[str | None]
+    settled_by: NotRequired[str | None]
+    settled_why: NotRequired[str | None]
 
 
 class Moment(TypedDict):
@@ -145,6 +150,8 @@ Email = TypedDict(
         "provider": str | None,
         "message_id": str | None,
         "receipt": str | None,
+        "unknown_since": NotRequired[str | None],
+        "look_up_at": NotRequired[str | None],
         "shard": int,
         "created_at": str,
         "updated_at": str,
@@ -194,6 +201,35 @@ class Cluster(TypedDict):
     double_sends_prevented: dict[str, int] | None
     alarms: list[Alarm] | None
     notes: list[Note]
+
+
+class OccurrenceTotals(TypedDict):
+    expected: int
+    on_record: int
+    skipped: int
+
+
+class Finding(TypedDict):
+    id: str
+    kind: str
+    schedule_id: str | None
+    schedule_name: str | None
+    at: str | None
+    detail: str
+    first_seen: str
+    last_seen: str
+    resolved_at: str | None
+
+
+class Audit(TypedDict):
+    """The auditor's last round. `last_round_at` is None where no auditor has run yet."""
+
+    last_round_at: str | None
+    seconds: float | None
+    schedules: int | None
+    occurrences: OccurrenceTotals | None
+    findings: list[Finding]
+    open: int
 
 
 class Minute(TypedDict):

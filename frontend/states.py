@@ -80,6 +80,44 @@ EVENTS = {
     **{name: OUTCOMES[name] for name in ("rejected", "throttled", "unavailable")},
 }
 
+DECISIONS = {
+    "was_sent": Look(
+        "It was sent", "good", "check", "It counts as accepted from now on, on your word, and is never sent again."
+    ),
+    "send_now": Look(
+        "Send it now",
+        "busy",
+        "send",
+        "A new attempt is made at once. If the provider took the first one after all, its recipient gets it twice.",
+    ),
+    "drop": Look(
+        "Drop it",
+        "calm",
+        "ban",
+        "It is called off for good. If the provider took it after all, its recipient has it all the same.",
+    ),
+}
+"""What a person may decide about a mail that is held."""
+
+FINDINGS = {
+    "missing": Look(
+        "Missing", "bad", "calendar-x", "The schedule was due at this instant, and no occurrence of it is on record."
+    ),
+    "silent": Look(
+        "Silent", "bad", "volume-off", "The schedule should have run by now and has not: its mail is not going out."
+    ),
+    "unexpected": Look(
+        "Unexpected", "warn", "calendar-question", "An occurrence is on record at which its schedule was not due."
+    ),
+    "unended": Look(
+        "Not ended",
+        "warn",
+        "clock-exclamation",
+        "The occurrence is on record, but a mail of it has not come to an end.",
+    ),
+}
+"""What the auditor finds."""
+
 PREVENTED = {
     "stale": Look(
         "Late sender", "good", "clock-x", "A sender whose lease had passed to another was stopped before it called."
