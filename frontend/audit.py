@@ -1,5 +1,6 @@
 """The audit: whether every occurrence that should exist does, and ended in one way; and what the auditor has found."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,8 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from frontend.formatting import parse
-from frontend.shapes import Audit
+from frontend.shapes import Audit, Finding
+from frontend.states import FINDINGS, Look, look
 from frontend.views import now, registry, render_fragment
 
 bp = Blueprint("audit", __name__, url_prefix="/audit")
@@ -31,13 +33,21 @@ def show_live() -> ResponseReturnValue:
 
 def live() -> dict[str, Any]:
     audit = registry().audit()
+    unresolved = [finding for finding in audit["findings"] if not finding["resolved_at"]]
     resolved = [finding for finding in audit["findings"] if finding["resolved_at"]]
     return {
         "audit": audit,
-        "open_findings": [finding for finding in audit["findings"] if not finding["resolved_at"]],
+        "open_by_kind": by_kind(unresolved),
         "resolved": sorted(resolved, key=lambda finding: finding["resolved_at"] or "", reverse=True)[:SHOWN_RESOLVED],
         "stale": is_stale(audit, now()),
     }
+
+
+def by_kind(findings: Sequence[Finding]) -> list[tuple[Look, list[Finding]]]:
+    """What each kind means, and the findings of it; in the order of states.py, unknown kinds last."""
+    kinds = dict.fromkeys([*FINDINGS, *(finding["kind"] for finding in findings)])
+    groups = [(look(FINDINGS, kind), [each for each in findings if each["kind"] == kind]) for kind in kinds]
+    return [(kind, found) for kind, found in groups if found]
 
 
 def is_stale(audit: Audit, instant: datetime) -> bool:

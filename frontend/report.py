@@ -22,7 +22,13 @@ MAX_CHARACTERS = 1_000_000
 def index() -> ResponseReturnValue:
     """The whole page; where there is no report, how to make one."""
     text = read(current_app.extensions[PLACE])
-    return render_template("report/index.html", blocks=None if text is None else markdown.read(text))
+    return render_template("report/index.html", blocks=None if text is None else without_title(markdown.read(text)))
+
+
+def without_title(blocks: list[markdown.Block]) -> list[markdown.Block]:
+    """All but the title, which the page has already."""
+    titled = bool(blocks) and blocks[0].kind == "heading" and blocks[0].level == 1
+    return blocks[1:] if titled else blocks
 
 
 def read(place: Path) -> str | None:

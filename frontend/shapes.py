@@ -203,18 +203,21 @@ class Cluster(TypedDict):
     notes: list[Note]
 
 
-class OccurrenceTotals(TypedDict):
+class ProvedOccurrences(TypedDict):
+    """`expected` is the sum of the others."""
+
     expected: int
     on_record: int
     skipped: int
+    missing: int
 
 
 class Finding(TypedDict):
     id: str
     kind: str
-    schedule_id: str | None
-    schedule_name: str | None
-    at: str | None
+    schedule_id: str
+    schedule_name: str
+    at: str
     detail: str
     first_seen: str
     last_seen: str
@@ -226,8 +229,8 @@ class Audit(TypedDict):
 
     last_round_at: str | None
     seconds: float | None
-    schedules: int | None
-    occurrences: OccurrenceTotals | None
+    schedules: int
+    occurrences: ProvedOccurrences
     findings: list[Finding]
     open: int
 

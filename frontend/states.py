@@ -74,6 +74,7 @@ EVENTS = {
     ),
     "called": Look("Provider called", "busy", "send", "The one call of this attempt."),
     "released": Look("Given back", "wait", "arrow-back-up", "No call was made; it waits for its next attempt."),
+    "resend": Look("To be sent again", "wait", "refresh", "It was settled that a new attempt is made."),
     "rescued": Look("Rescued", "wait", "lifebuoy", "Its sender had gone; another took it over."),
     **{name: EMAILS[name] for name in ("accepted", "delivered", "bounced", "complained", "failed", "unknown", "held")},
     **{name: EMAILS[name] for name in ("cancelled", "suppressed", "expired", "skipped")},
@@ -100,20 +101,21 @@ DECISIONS = {
 """What a person may decide about a mail that is held."""
 
 FINDINGS = {
-    "missing": Look(
-        "Missing", "bad", "calendar-x", "The schedule was due at this instant, and no occurrence of it is on record."
-    ),
     "silent": Look(
-        "Silent", "bad", "volume-off", "The schedule should have run by now and has not: its mail is not going out."
+        "Silent", "bad", "volume-off", "It was due, nothing of it is on record, and nobody will make it up by itself."
     ),
-    "unexpected": Look(
-        "Unexpected", "warn", "calendar-question", "An occurrence is on record at which its schedule was not due."
+    "late": Look(
+        "Late", "warn", "clock-exclamation", "It was due and is not on record yet; its schedule still waits for it."
     ),
-    "unended": Look(
-        "Not ended",
-        "warn",
-        "clock-exclamation",
-        "The occurrence is on record, but a mail of it has not come to an end.",
+    "missing_mail": Look(
+        "Mail missing", "bad", "mail-off", "The occurrence is on record with fewer mails than it has recipients."
+    ),
+    "stuck": Look("Stuck", "warn", "hourglass-high", "A mail stays in a state that it should have left long ago."),
+    "extra": Look(
+        "Extra", "bad", "calendar-x", "An occurrence is on record at which its schedule was not due under its history."
+    ),
+    "twice": Look(
+        "Sent twice", "bad", "copy", "A provider accepted more than one attempt of a mail: its recipient may have two."
     ),
 }
 """What the auditor finds."""
