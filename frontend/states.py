@@ -40,9 +40,7 @@ EMAILS = {
         "The call was made and its answer was lost: the provider may have sent this mail, or not. It is never sent again on a "
         "guess; the provider's own records settle it.",
     ),
-    "held": Look(
-        "Held", "warn", "hand-stop", "No record says whether it was sent, so it waits for a person's decision."
-    ),
+    "held": Look("Held", "warn", "hand-stop", "It waits for a person's decision: nothing is sent on a guess."),
     "cancelled": Look("Cancelled", "calm", "ban", "It was called off before any provider was called."),
     "suppressed": Look(
         "Suppressed", "calm", "bell-off", "Its recipient does not want mail, so no provider was called."
