@@ -1,5 +1,6 @@
 """The settlement desk: mails that wait for a person's word, because no record tells whether they were sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,7 @@ def index() -> ResponseReturnValue:
         doubts=[doubt(mail, _window_seconds()) for mail in held.items],
         shown=waiting(),
         by=name_given(),
-        overtaken=[registry().email(email_id) for email_id in ids_in(request.args.get("overtaken"))],
+        overtaken=read(ids_in(request.args.get("overtaken"))),
         **unknown(),
     )
 
@@ -129,7 +130,7 @@ def settle(email_id: str, order: Order) -> bool:
     return True
 
 
-def read(ids: tuple[str, ...]) -> list[Email]:
+def read(ids: Sequence[str]) -> list[Email]:
     """The mails as they stand now; one that was purged meanwhile is left out."""
     found = []
     for email_id in ids:
