@@ -36,6 +36,8 @@ COPY --from=libraries /venv /venv
 COPY LICENSE NOTICE ./
 COPY config config
 COPY docker docker
+# The fault report, where one was made; the guarantees beside it are always there.
+COPY docs docs
 COPY fencepost fencepost
 COPY registry registry
 COPY sender sender

@@ -87,6 +87,8 @@ class Frontend(Section):
     simulator_url: str | None = None
     """Where the inbox is, when mail goes to the simulator; pages link to it and say so in a banner."""
     timeout_seconds: float = Field(10, gt=0)
+    fault_report: str | None = None
+    """The file that `make chaos` writes and a page shows; without one, docs/fault-report.md beside the packages."""
 
 
 class Simulator(Section):

@@ -3,20 +3,25 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from zoneinfo import available_timezones
 
 from flask import Flask
 
 from fencepost.settings import Settings, load
 from frontend import (
+    audit,
     backfills,
     cluster,
     dashboard,
+    desk,
+    doubts,
     formatting,
     health,
     mails,
     previews,
     problems,
+    report,
     schedule_actions,
     schedule_form,
     schedules,
@@ -43,6 +48,8 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.url_map.converters["id"] = views.IdConverter
     app.extensions[views.REGISTRY] = Registry(settings.frontend)
     app.extensions[views.CLOCK] = now
+    app.extensions[desk.WINDOW] = settings.settlement.window_seconds
+    app.extensions[report.PLACE] = Path(settings.frontend.fault_report or report.BESIDE_US)
 
     security.protect(app, settings.frontend.allowed_hosts)
     problems.install(app)
@@ -55,7 +62,10 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         schedule_actions.bp,
         backfills.bp,
         mails.bp,
+        desk.bp,
         cluster.bp,
+        audit.bp,
+        report.bp,
         health.bp,
     ):
         app.register_blueprint(blueprint)
@@ -64,6 +74,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         simulator_url=settings.frontend.simulator_url,
         states=states,
         look=states.look,
+        last_settlement=doubts.last_settlement,
         ids_in=views.ids_in,
         new_key=views.new_key,
         zones=zone_names,

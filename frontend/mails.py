@@ -6,9 +6,10 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
+from frontend.desk import Order, name_given
 from frontend.formatting import from_wall_time
 from frontend.shapes import Email, Schedule
-from frontend.states import EMAILS
+from frontend.states import DECISIONS, EMAILS
 from frontend.views import now, registry, render_fragment, sealed, wants_fragment
 
 bp = Blueprint("mails", __name__)
@@ -82,7 +83,8 @@ def api_filters(shown: dict[str, str], schedule: Schedule | None, instant: datet
 @bp.get("/mails/<id:email_id>")
 def show(email_id: str) -> ResponseReturnValue:
     """One mail: where it stands, how it got there, and what it says."""
-    return render_template("mails/show.html", **one(email_id), view=view())
+    orders = {name: Order(name, (email_id,), "", name_given(), "mail") for name in DECISIONS}
+    return render_template("mails/show.html", **one(email_id), view=view(), orders=orders)
 
 
 @bp.get("/mails/<id:email_id>/timeline")

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, cast
 import requests
 
 from fencepost.settings import Frontend
-from frontend.shapes import Backfill, Cluster, Email, Minute, Occurrence, Preview, Schedule
+from frontend.shapes import Audit, Backfill, Cluster, Email, Minute, Occurrence, Preview, Schedule
 
 Item = TypeVar("Item")
 
@@ -113,11 +113,20 @@ class Registry:
         return self._page(f"/schedules/{schedule_id}/occurrences", filters)
 
     def emails(self, **filters: str | int | None) -> Page[Email]:
-        """`schedule_id`, `occurrence_id`, `state`, `to`, `provider`, `from`, `until`, `limit`, `cursor`; the newest first."""
+        """`schedule_id`, `occurrence_id`, `state`, `to`, `provider`, `from`, `until`, `limit`, `cursor`; the newest first
+        unless `sort` is `due_at`."""
         return self._page("/emails", filters)
 
     def email(self, email_id: str) -> Email:
         return cast(Email, self._call("GET", f"/emails/{email_id}"))
+
+    def settle(self, email_id: str, decision: str, *, reason: str, by: str) -> Email:
+        """Decide on a mail that is held. Raises Refused with status 409 where it is not held (any more)."""
+        body = {"decision": decision, "reason": reason, "by": by}
+        return cast(Email, self._call("POST", f"/emails/{email_id}/settle", body))
+
+    def audit(self) -> Audit:
+        return cast(Audit, self._call("GET", "/audit"))
 
     def cluster(self) -> Cluster:
         return cast(Cluster, self._call("GET", "/cluster"))

@@ -129,6 +129,11 @@ class Attempt(TypedDict):
     outcome: str | None
     detail: str | None
     status: int | None
+    settled_at: NotRequired[str | None]
+    """When it was found out, or decided, what had become of a call whose reply was lost; with the three below."""
+    settled_as: NotRequired[str | None]
+    settled_by: NotRequired[str | None]
+    settled_why: NotRequired[str | None]
 
 
 class Moment(TypedDict):
@@ -156,6 +161,8 @@ Email = TypedDict(
         "provider": str | None,
         "message_id": str | None,
         "receipt": str | None,
+        "unknown_since": NotRequired[str | None],
+        "look_up_at": NotRequired[str | None],
         "shard": int,
         "created_at": str,
         "updated_at": str,
@@ -205,6 +212,38 @@ class Cluster(TypedDict):
     double_sends_prevented: dict[str, int] | None
     alarms: list[Alarm] | None
     notes: list[Note]
+
+
+class ProvedOccurrences(TypedDict):
+    """`expected` is the sum of the others."""
+
+    expected: int
+    on_record: int
+    skipped: int
+    missing: int
+
+
+class Finding(TypedDict):
+    id: str
+    kind: str
+    schedule_id: str
+    schedule_name: str
+    at: str
+    detail: str
+    first_seen: str
+    last_seen: str
+    resolved_at: str | None
+
+
+class Audit(TypedDict):
+    """The auditor's last round. `last_round_at` is None where no auditor has run yet."""
+
+    last_round_at: str | None
+    seconds: float | None
+    schedules: int
+    occurrences: ProvedOccurrences
+    findings: list[Finding]
+    open: int
 
 
 class Minute(TypedDict):

@@ -40,9 +40,7 @@ EMAILS = {
         "The call was made and its answer was lost: the provider may have sent this mail, or not. It is never sent again on a "
         "guess; the provider's own records settle it.",
     ),
-    "held": Look(
-        "Held", "warn", "hand-stop", "No record says whether it was sent, so it waits for a person's decision."
-    ),
+    "held": Look("Held", "warn", "hand-stop", "It waits for a person's decision: nothing is sent on a guess."),
     "cancelled": Look("Cancelled", "calm", "ban", "It was called off before any provider was called."),
     "suppressed": Look(
         "Suppressed", "calm", "bell-off", "Its recipient does not want mail, so no provider was called."
@@ -74,11 +72,51 @@ EVENTS = {
     ),
     "called": Look("Provider called", "busy", "send", "The one call of this attempt."),
     "released": Look("Given back", "wait", "arrow-back-up", "No call was made; it waits for its next attempt."),
+    "resend": Look("To be sent again", "wait", "refresh", "It was settled that a new attempt is made."),
     "rescued": Look("Rescued", "wait", "lifebuoy", "Its sender had gone; another took it over."),
     **{name: EMAILS[name] for name in ("accepted", "delivered", "bounced", "complained", "failed", "unknown", "held")},
     **{name: EMAILS[name] for name in ("cancelled", "suppressed", "expired", "skipped")},
     **{name: OUTCOMES[name] for name in ("rejected", "throttled", "unavailable")},
 }
+
+DECISIONS = {
+    "was_sent": Look(
+        "It was sent", "good", "check", "It counts as accepted from now on, on your word, and is never sent again."
+    ),
+    "send_now": Look(
+        "Send it now",
+        "busy",
+        "send",
+        "A new attempt is made at once. If the provider took the first one after all, its recipient gets it twice.",
+    ),
+    "drop": Look(
+        "Drop it",
+        "calm",
+        "ban",
+        "It is called off for good. If the provider took it after all, its recipient has it all the same.",
+    ),
+}
+"""What a person may decide about a mail that is held."""
+
+FINDINGS = {
+    "silent": Look(
+        "Silent", "bad", "volume-off", "It was due, nothing of it is on record, and nobody will make it up by itself."
+    ),
+    "late": Look(
+        "Late", "warn", "clock-exclamation", "It was due and is not on record yet; its schedule still waits for it."
+    ),
+    "missing_mail": Look(
+        "Mail missing", "bad", "mail-off", "The occurrence is on record with fewer mails than it has recipients."
+    ),
+    "stuck": Look("Stuck", "warn", "hourglass-high", "A mail stays in a state that it should have left long ago."),
+    "extra": Look(
+        "Extra", "bad", "calendar-x", "An occurrence is on record at which its schedule was not due under its history."
+    ),
+    "twice": Look(
+        "Sent twice", "bad", "copy", "A provider accepted more than one attempt of a mail: its recipient may have two."
+    ),
+}
+"""What the auditor finds."""
 
 PREVENTED = {
     "stale": Look(

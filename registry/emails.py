@@ -22,11 +22,11 @@ bp = blueprint("emails", __name__, TAGS["emails"])
 def list_emails(query: EmailQuery) -> Response:
     """List emails
 
-    The latest due first.
+    The latest due first, unless they are asked for the other way round.
     """
     p = parts()
     cursor = Cursor.parse(query.cursor) if query.cursor else None
-    page = p.store.deliveries.page_of(OWNER, filters(query), query.limit, cursor)
+    page = p.store.deliveries.page_of(OWNER, filters(query), query.limit, cursor, oldest_first=query.sort == "due_at")
     names = p.store.schedules.names({row["schedule_id"] for row in page.items})
     renderers = p.texts.renderers(p.store, {row["revision_id"] for row in page.items})
     data = [email_answer(row, names.get(row["schedule_id"]), _mail(row, renderers)) for row in page.items]

@@ -93,6 +93,7 @@ class EmailQuery(PageQuery):
     provider: OneLine | None = Field(None, max_length=64)
     from_: Moment | None = Field(None, alias="from", description="Due at this instant or later.")
     until: Moment | None = Field(None, description="Due before this instant.")
+    sort: Literal["due_at", "-due_at"] = Field("-due_at", description="The earliest due first, or the latest.")
 
 
 class ActivityQuery(Parameters):

@@ -318,12 +318,13 @@ class Deliveries:
             raise NotFound(f"there is no email {delivery_id}")
         return cast("Delivery", row)
 
-    def page_of(self, owner_id: str, filters: Document, limit: int, cursor: Cursor | None) -> Page[Delivery]:
-        """An owner's deliveries, latest instant first. `filters` are built by the caller from typed values."""
+    def page_of(
+        self, owner_id: str, filters: Document, limit: int, cursor: Cursor | None, *, oldest_first: bool = False
+    ) -> Page[Delivery]:
+        """An owner's deliveries by their instants. `filters` are built by the caller from typed values."""
         query = {"owner_id": owner_id, **filters}
-        return page(
-            self.database.deliveries, query, [("_id", DESCENDING)], limit, cursor, lambda row: cast("Delivery", row)
-        )
+        keys = [("_id", ASCENDING if oldest_first else DESCENDING)]
+        return page(self.database.deliveries, query, keys, limit, cursor, lambda row: cast("Delivery", row))
 
     def count_by_state(self, occurrence_ids: Collection[str]) -> dict[str, Counter[str]]:
         """For each occurrence, how many of its deliveries are in which state."""

@@ -69,7 +69,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     if (!document.querySelector("[data-notice]")) return;
     const address = new URL(location.href);
-    for (const name of ["done", "count", "refused", "in_flight", "leaving", "occurrence"]) address.searchParams.delete(name);
+    for (const name of ["done", "count", "refused", "in_flight", "leaving", "occurrence", "overtaken"]) address.searchParams.delete(name);
     history.replaceState(null, "", address);
   });
 })();

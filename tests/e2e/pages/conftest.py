@@ -33,6 +33,7 @@ class Site:
     """The stack, and the few things that tests ask its registry and its simulator for."""
 
     def __init__(self, stack: Stack) -> None:
+        self.stack = stack
         self.url = stack.frontend_url
         self.inbox_url = stack.simulator_url
         self._registry_url = stack.registry_url

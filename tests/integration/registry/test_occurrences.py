@@ -181,6 +181,9 @@ def test_emails_are_found_by_what_they_are(api: Api, store: Store, clock: Movabl
     assert found("until=2026-03-02T08:00:01Z") == ["Ann@example.com"]
     assert found("from=2026-03-02T08:00:00.250Z&until=2026-03-02T09:00:00.250Z") == ["Ann@example.com"]
     assert found("limit=1") == ["bob@example.com"]
+    assert found("sort=due_at") == ["Ann@example.com", "bob@example.com"]
+    cursor = api.get("/emails?sort=due_at&limit=1")["next_cursor"]
+    assert found(f"sort=due_at&cursor={cursor}") == ["bob@example.com"]
 
 
 def test_there_is_no_email_of_somebody_else(api: Api, store: Store) -> None:

@@ -18,7 +18,19 @@ def client() -> FlaskClient:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/schedules", "/mails", "/cluster", "/schedules/sch_01", "/mails/eml_01", "/cluster/live"]
+    "path",
+    [
+        "/",
+        "/schedules",
+        "/mails",
+        "/cluster",
+        "/schedules/sch_01",
+        "/mails/eml_01",
+        "/cluster/live",
+        "/desk",
+        "/audit",
+        "/desk/count",
+    ],
 )
 def test_pages_say_what_to_do(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
