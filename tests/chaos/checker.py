@@ -32,7 +32,6 @@ SETTLED = {"accepted", "failed", "cancelled", "skipped", "suppressed", "expired"
 NOT_SENT = {"failed", "cancelled", "skipped", "suppressed", "expired"}
 REFUSALS = {"429", "401", "402", "403", "404"}
 """Answers after which the same mail may be asked for again: it was provably not accepted."""
-FINAL_REFUSALS = {"400", "413"}
 _TOLERANCE_SECONDS = 0.05
 """Between the simulator's clock as it notes a request and the server's as the row becomes unknown."""
 
@@ -164,7 +163,8 @@ class _Run:
             for before, after in pairwise(those):
                 wait = after["at"] - before["at"]
                 judged = policy == "resend" and wait >= self.history["window_seconds"] - _TOLERANCE_SECONDS
-                if before["answer"] in FINAL_REFUSALS or (before["answer"] not in REFUSALS and not judged):
+                # Also after a 400, which its caller may never have heard: then its row was judged like any other.
+                if before["answer"] not in REFUSALS and not judged:
                     yield f"called again by guess: {self._name(row)}, {wait:.1f} s after {before['answer']} ({policy})"
 
     def _what_is_in_doubt_is_listed(self) -> Iterator[str]:

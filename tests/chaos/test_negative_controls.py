@@ -13,6 +13,7 @@ from tests.chaos.checker import check
 from tests.chaos.faults import LATENCY
 from tests.chaos.run import Run, Site
 from tests.chaos.scenario import Action, Fault
+from tests.support.eventually import eventually
 from tests.support.missing import missing
 from tests.support.schedules import definition, schedule
 
@@ -20,7 +21,6 @@ SENDER = "tests.chaos.broken_sender"
 QUICKLY = {
     "FENCEPOST_SETTLEMENT__WINDOW_SECONDS": "5",
     "FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "0.5,1,2",
-    # Nothing is frozen here for as long as a lease, but for what a lock alone can't stand.
     "FENCEPOST_SENDER__RETRY_CAP_SECONDS": "1",
 }
 
@@ -57,18 +57,21 @@ def start(site: Site, tmp_path: Path) -> Iterator[StartsRun]:
         run.close()
 
 
-def once(run: Run, count: int, seconds: float) -> int:
-    """Have people write so many schedules that are due so long from now; when that is, in seconds since 1970."""
-    due = int(time.time() + seconds + 1)
-    rule = {"type": "once", "at": datetime.fromtimestamp(due, UTC).isoformat()}
-    run.do(*(creation(f"once-{number}", rule, 0) for number in range(count)))
-    return due
+def once(run: Run, count: int, seconds: float, *, to: int = 1) -> None:
+    """Have people write so many schedules that are due so long from now, with so many recipients each."""
+    rule = {"type": "once", "at": datetime.fromtimestamp(int(time.time() + seconds + 1), UTC).isoformat()}
+    run.do(*(creation(f"once-{number}", rule, 0, to) for number in range(count)))
 
 
-def creation(name: str, rule: dict[str, str], at: float) -> Action:
-    to, text = [f"{name}@example.com"], f"The text of {name}."
+def creation(name: str, rule: dict[str, str], at: float, recipients: int = 1) -> Action:
+    to, text = [f"{name}-{one}@example.com" for one in range(recipients)], f"The text of {name}."
     sets = {"rule": rule, "text": text, "paused": False, "deleted": False, "to": to, "on_unknown": "hold"}
     return Action(at, int(name.rpartition("-")[2]) % 3, "create", name, sets)
+
+
+def do(run: Run, kind: str, seconds: float) -> None:
+    """One fault, to the first sender, now; returns when it is over."""
+    run.trouble.work([Fault(0, kind, seconds, 0)], time.time())
 
 
 def words(run: Run) -> set[str]:
@@ -78,27 +81,29 @@ def words(run: Run) -> set[str]:
 
 def test_without_a_fence_what_a_killed_sender_sent_is_sent_again(start: StartsRun) -> None:
     run = start(sender=f"{SENDER} fence-off")
-    run.dial(latency_ms=1500)
-    due = once(run, 30, 1)
-    run.trouble.work([Fault(0.7, "sender.kill", 0, 0)], due)
+    run.dial(latency_ms=2000)
+    once(run, 10, 2, to=3)
+    eventually(lambda: run.site.provider.accepted() >= 30, seconds=30, every=0.02)
+    do(run, "sender.kill", 0)
     assert "duplicated" in words(run)
 
 
 def test_with_a_lock_alone_a_sender_that_slept_sends_what_others_have_sent(start: StartsRun) -> None:
     run = start(sender=f"{SENDER} lock-only")
-    # More than it has seats for: it falls asleep with mail in its hands.
-    run.dial(latency_ms=600)
-    due = once(run, 150, 2)
-    run.trouble.work([Fault(0.3, "sender.stop", 9, 0)], due)
+    # More than they have seats for: it falls asleep with mail in its hands.
+    run.dial(latency_ms=1500)
+    once(run, 12, 4, to=10)
+    run.world.wait_under_way(100)
+    do(run, "sender.stop", 9)
     assert "duplicated" in words(run)
 
 
 def test_with_5xx_taken_for_a_failure_mail_is_sent_twice(start: StartsRun) -> None:
     run = start(sender=f"{SENDER} 5xx-is-failure")
     run.bad_dials = True
-    run.dial({"accept_and_500": 0.3}, **LATENCY)
-    due = once(run, 30, 1)
-    time.sleep(max(0.0, due + 1.5 - time.time()))
+    run.dial({"accept_and_500": 0.4}, **LATENCY)
+    once(run, 10, 2, to=3)
+    eventually(lambda: run.site.provider.accepted() >= 30, seconds=30)
     assert {"duplicated", "called again by guess"} <= words(run)
 
 
@@ -125,12 +130,15 @@ def test_a_rule_that_is_due_twice_on_an_autumn_night(start: StartsRun, sender: s
 def test_what_one_member_of_mongodb_took_and_lost_again(start: StartsRun, registry: str) -> None:
     run = start(1, registry=registry)
     once(run, 3, 8)
-    # While the two others are dead; the primary is killed before they come back.
-    due = datetime.fromtimestamp(int(time.time()) + 20, UTC).isoformat()
-    late = [creation(f"late-{number}", {"type": "once", "at": due}, 0.2) for number in range(3)]
-    begins = time.time()
-    run.office.work(late, begins)
-    run.trouble.work([Fault(0, "mongodb.lost_primary", 1.2, 0)], begins)
-    run.office.wait()
-    found = words(run)
-    assert found == ({"lost"} if registry == "tests.chaos.broken_registry" else set())
+    broken = registry != "registry"
+    for number in range(3):
+        # While the two others are dead; the primary is killed before they come back.
+        due = datetime.fromtimestamp(int(time.time()) + 25, UTC).isoformat()
+        late = [creation(f"late-{number}{one}", {"type": "once", "at": due}, 0.2) for one in range(3)]
+        begins = time.time()
+        run.office.work(late, begins)
+        run.trouble.work([Fault(0, "mongodb.lost_primary", 1.5, 0)], begins)
+        run.office.wait()
+        if not broken or any(call["answered"] < begins + 1.5 for call in run.office.calls[-3:] if call["answered"]):
+            break  # else this machine was too slow to be told anything by the primary that is lost
+    assert words(run) == ({"lost"} if broken else set())

@@ -167,6 +167,11 @@ def guess(h: History) -> None:
     h["requests"].insert(0, request(T + 2, "refuse_500", accepted=False, after=0.05))
 
 
+def ask_again_after_a_400(h: History) -> None:
+    h["deliveries"][0]["attempt_no"] = 2
+    h["requests"].insert(0, request(T + 2, "400", accepted=False, after=0.05))
+
+
 def resend_before_the_window(h: History) -> None:
     h["calls"][0]["sets"]["on_unknown"] = "resend"
     guess(h)
@@ -261,6 +266,7 @@ def quarantine(h: History) -> None:
         (send_to_others, "sent to others"),
         (call_without_attempt, "called without an attempt"),
         (guess, "called again by guess"),
+        (ask_again_after_a_400, "called again by guess"),
         (resend_before_the_window, "called again by guess"),
         (hide_what_is_held, "hidden"),
         (hold_without_alarm, "no alarm"),
