@@ -24,6 +24,7 @@ from fencepost.store import Store
 log = get_logger(__name__)
 _RETRY_SECONDS = 1.0
 _STALLED_SECONDS = 300.0
+_STARTING = "starting"
 
 
 class AuditorProcess:
@@ -40,7 +41,7 @@ class AuditorProcess:
         self._lease = timedelta(seconds=options.lease_seconds)
         self._beaten_at = self._ended_at = self._clock.steady()
         self._renewed_at = 0.0
-        self._away, self._works = "starting", False
+        self._away, self._works = _STARTING, False
         self._rounds: Rounds | None = None
         self._gauges = Gauges(Metrics(), lambda: self._clock.steady() - self._ended_at)
         self._status = StatusServer(
@@ -117,7 +118,7 @@ class AuditorProcess:
         return [view.shard for view in read_cluster(self._etcd).shards if view.holder]
 
     def _on_answer(self) -> None:
-        if self._away:
+        if self._away not in ("", _STARTING):
             log.info("The auditor's servers answer.", action="server.back")
         self._away = ""
 

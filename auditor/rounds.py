@@ -22,7 +22,7 @@ from fencepost.store import Store
 from fencepost.store.audit import Progress
 
 log = get_logger(__name__)
-_MOST = 1000
+_MOST, _MOST_OPEN = 1000, 10_000
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _OVERLAP = timedelta(seconds=30)
@@ -53,7 +53,7 @@ class Rounds:
     def run(self, progress: Progress, now: Callable[[], datetime], beat: Beat) -> Progress | None:
         """One round; how far it came. None if `beat` ended it: another audits. `now` is the server's clock. Raises Unreachable."""
         began = now()
-        known = self._store.findings.open(_MOST)
+        known = self._store.findings.open(_MOST_OPEN)
         start = progress.walked_until or began - timedelta(seconds=self._settings.auditor.lookback_seconds)
         archived_since = (self._began_before or start) - _OVERLAP
         lap = self._walk.lap(self._before or Watermarks(start), archived_since, now, beat)
@@ -201,7 +201,8 @@ def _always(instant: datetime) -> Callable[[str], datetime]:
 
 
 def _first_of_each(found: list[Finding], known: list[Recorded]) -> list[Finding]:
-    """Each once; and of a schedule that misses one instant after the other, the one that is known, or else the first."""
+    """Each once; and of a schedule that misses one instant after the other, the one that is known, or else the first. Of what is
+    late, which resolves by itself and comes in masses when senders are away, so many as are read again in a round."""
     result: dict[str, Finding] = {}
     absent: dict[tuple[Kind, str], str] = {
         (one.finding.kind, one.finding.schedule_id): one.finding.id
@@ -210,7 +211,10 @@ def _first_of_each(found: list[Finding], known: list[Recorded]) -> list[Finding]
     }
     standing_ids = {finding.id for finding in found}
     absent = {key: name for key, name in absent.items() if name in standing_ids}
+    late = 0
     for finding in found:
+        if finding.kind is Kind.LATE and finding.id not in result and (late := late + 1) > _MOST:
+            continue
         first = absent.setdefault((finding.kind, finding.schedule_id), finding.id)
         if first == finding.id or finding.kind not in (Kind.SILENT, Kind.LATE):
             result.setdefault(finding.id, finding)

@@ -1,15 +1,19 @@
 """/cluster: who is there, who holds what, what waits."""
 
+from datetime import datetime, timedelta
+
 from flask import Response
 
 from fencepost.clock import iso
 from fencepost.coordination.cluster import ClusterView
 from fencepost.errors import Unreachable
+from fencepost.store.audit import Progress
 from registry.answers.cluster import AlarmAnswer, ClusterAnswer, NoteAnswer, member_answers, shard_answer
 from registry.documenting import TAGS, answers, blueprint
 from registry.parts import Parts, parts
 from registry.replies import Reply
 
+_AUDITED_WITHIN = timedelta(minutes=5)
 bp = blueprint("cluster", __name__, TAGS["cluster"])
 
 
@@ -60,7 +64,7 @@ def _read_store(p: Parts, answer: ClusterAnswer) -> dict[str, int]:
         "taken": refusals["taken"],
         "epoch": refusals["epoch"],
     }
-    answer["alarms"] = [_alarm(alarm) for alarm in alarms]
+    answer["alarms"] = [_alarm(alarm) for alarm in [*alarms, *_absent_auditor(store.audits.progress(), now)]]
     answer["shard_count"] = p.startup.shards
     return in_flight
 
@@ -68,6 +72,15 @@ def _read_store(p: Parts, answer: ClusterAnswer) -> dict[str, int]:
 def _read_etcd(view: ClusterView, answer: ClusterAnswer, in_flight: dict[str, int] | None) -> None:
     answer["members"] = member_answers(view, in_flight)
     answer["shards"] = [shard_answer(shard) for shard in view.shards]
+
+
+def _absent_auditor(progress: Progress | None, now: datetime) -> list[dict[str, object]]:
+    """The alarm that an auditor cannot raise: that there is none any more. Where there never was one nobody misses it."""
+    ended = progress.last_round_at if progress else None
+    if ended is None or now - ended < _AUDITED_WITHIN:
+        return []
+    detail = f"No auditor has ended a round since {iso(ended)}: nobody sees what goes silent."
+    return [{"since": ended, "kind": "audit.absent", "detail": detail}]
 
 
 def _alarm(alarm: dict[str, object]) -> AlarmAnswer:

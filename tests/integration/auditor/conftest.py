@@ -25,7 +25,7 @@ from fencepost.schedules import Schedule
 from fencepost.settings import Settings
 from fencepost.store import Store
 from fencepost.store.audit import Progress
-from fencepost.store.revisions import Revision
+from fencepost.store.schedules import to_document
 from tests.support.schedules import at, definition, schedule
 from tests.support.world import World
 from tests.support.worlds import _provider, make_world, nursery, provider, world
@@ -51,10 +51,17 @@ class Desk:
     def write(self, count: int = 1, **changes: Any) -> list[Schedule]:
         """So many schedules, made at eight o'clock, with their revisions."""
         made = [schedule(START, definition(**changes), shards=SHARDS) for _ in range(count)]
-        for one in made:
-            revision = Revision(one.versions[0].revision_id, one.id, one.definition, START)
-            self.store.revisions.append(revision, "local", START)
-            assert self.store.schedules.create(one)
+        database = self.store.database
+        database.schedule_revisions.insert_many(
+            {
+                "_id": one.versions[0].revision_id,
+                "schedule_id": one.id,
+                "definition": dict(one.definition),
+                "anchor": START,
+            }
+            for one in made
+        )
+        database.schedules.insert_many(to_document(one) for one in made)
         return made
 
     def send(self, one: Schedule, now: datetime, *, state: str = "accepted", advance: bool = True) -> None:

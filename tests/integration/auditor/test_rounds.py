@@ -1,6 +1,6 @@
 """Rounds of the audit on a real store: what is named, when, and what resolves it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -158,3 +158,17 @@ def test_a_list_of_thousands_and_a_backlog_are_not_too_much(desk: Desk) -> None:
     for minutes in (5, 20, 40, 61, 70):
         desk.round(FIRST + minutes * MINUTE)
     assert {desk.store.schedules.get("local", one.id).quarantined for one in (once, often)} == {None}
+
+
+def test_when_all_are_late_a_round_names_a_thousand_and_lets_go_of_them_as_soon_as_they_have_run(desk: Desk) -> None:
+    desk.write(1002)
+    assert len(desk.round(FIRST + 2 * MINUTE)) == 1000
+    assert "audit.late" in desk.alarms()
+    decided_by_hand = {"next_run_at": FIRST + 5 * MINUTE, "last_run_at": FIRST, "skips": skips(FIRST)}
+    desk.store.database.schedules.update_many({}, {"$set": decided_by_hand})
+    assert desk.round(FIRST + 3 * MINUTE) == []
+    assert desk.totals() == {"expected": 1002, "on_record": 0, "skipped": 1002}
+
+
+def skips(at: datetime) -> list[dict[str, object]]:
+    return [{"first": at, "last": at, "count": 1, "reason": "misfire"}]

@@ -81,6 +81,11 @@ def test_a_second_set_of_mails_for_an_instant_is_stopped_and_its_schedule_frozen
     assert "breaker.froze" in sender.log.read_text()
     eventually(lambda: stops(sender.url) >= 1, seconds=10)
 
+    # What it stopped is a person's to decide, and what they order goes out.
+    assert world.call("GET", f"/emails/{held['_id']}")["state"] == "held"
+    world.call("POST", f"/emails/{held['_id']}/settle", {"decision": "send_now", "by": "Ann", "reason": "a test"})
+    eventually(lambda: rows_of(world, one)[held["_id"]]["state"] == "accepted", seconds=30)
+
     world.call("POST", f"/schedules/{one.id}/resume", {})
     assert breaker.alarm(one.id) not in {alarm["kind"] for alarm in world.store.cluster.alarms()}
     assert world.store.schedules.get("local", one.id).next_run_at == at + timedelta(hours=1)
