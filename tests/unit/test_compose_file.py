@@ -118,6 +118,17 @@ def test_secrets_and_local_files_never_reach_the_builder() -> None:
     assert not any(line.startswith("!") for line in ignored[ignored.index("config/secrets.env") :])
 
 
+def test_all_that_the_image_copies_reaches_the_builder() -> None:
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    lines = [line.split()[1:-1] for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("COPY ")]
+    copied = {path for paths in lines if not paths[0].startswith("--") for path in paths}
+    assert {"fencepost", "auditor", "docs"} <= copied
+    for path in copied:
+        assert (ROOT / path).exists(), path
+        # Itself, the folder that it is in, or something in it.
+        assert any(path == let or path.startswith(f"{let}/") or let.startswith(f"{path}/") for let in let_through), path
+
+
 @pytest.mark.parametrize("requirement", ["requirements/local.txt", "requirements/run.txt", "requirements/dev.txt"])
 def test_the_image_gets_no_servers_and_no_tools(requirement: str) -> None:
     assert requirement not in (ROOT / "Dockerfile").read_text()

@@ -130,6 +130,17 @@ def test_an_unknown_mail_is_explained(tab: Page, story: Story) -> None:
     expect(tab.locator(".token")).to_have_text(f"{attempt['token']['generation']}/{attempt['token']['revision']}")
 
 
+def test_the_audit_proves_what_was_due(tab: Page, story: Story) -> None:
+    """By the real auditor: the mails of the story were due once each, and what the paused schedule left out is on record too."""
+    tab.goto("/audit")
+    proved = tab.get_by_role(
+        "region", name=re.compile(r"^\d+ occurrences were due in the last 24 hours; \d+ are on record")
+    )
+    expect(proved).to_contain_text(re.compile(r"None is missing. \d+ of them were skipped"))
+    expect(tab.get_by_role("region", name="Needs a look")).to_contain_text("Nothing is amiss")
+    assert faults_of(tab) == []
+
+
 def test_a_hostile_mail_runs_nothing_and_asks_nobody(context: BrowserContext, tab: Page, story: Story) -> None:
     """That no other host was asked is seen by the context when it closes."""
     tab.goto(f"/mails/{story.hostile['id']}")
