@@ -40,7 +40,8 @@ class Occurrences:
                 _duplicates(error)
 
     def record_skips(self, schedules: Iterable[Schedule], now: datetime, retention: timedelta) -> None:
-        """Put on record what W2 decided to skip. The schedule holds it until its next plan, so this is repeated freely."""
+        """Put on record what W2 decided to skip. The schedule holds it until its next plan, so this is repeated freely. A run
+        of skips only grows: whoever comes late with what it was before takes nothing away."""
         updates = [
             _skip(schedule, index, now, retention) for schedule in schedules for index in range(len(schedule.skips))
         ]
@@ -102,11 +103,9 @@ def _skip(schedule: Schedule, index: int, now: datetime, retention: timedelta) -
     always = {
         "state": "skipped",
         "reason": skip.reason.value,
-        "to": skip.last,
-        "count": skip.count,
         "updated_at": now,
-        "purge_at": skip.last + retention,
     }
+    grows = {"to": skip.last, "count": skip.count, "purge_at": skip.last + retention}
     once = {
         "owner_id": schedule.owner_id,
         "schema": SCHEMA,
@@ -119,5 +118,7 @@ def _skip(schedule: Schedule, index: int, now: datetime, retention: timedelta) -
         "deliveries": 0,
     }
     return UpdateOne(
-        {"_id": ids.occurrence_id(schedule.id, skip.first)}, {"$set": always, "$setOnInsert": once}, upsert=True
+        {"_id": ids.occurrence_id(schedule.id, skip.first)},
+        {"$set": always, "$max": grows, "$setOnInsert": once},
+        upsert=True,
     )

@@ -1,0 +1,22 @@
+"""Skips on record, on a real MongoDB: a run of them only grows."""
+
+from dataclasses import replace
+
+from fencepost import ids
+from fencepost.schedules import Skip, SkipReason
+from fencepost.store import Store
+from tests.support.rows import RETENTION, now
+from tests.support.schedules import at, schedule
+
+FIRST, SECOND, THIRD = at("2026-03-02 12:00"), at("2026-03-02 12:05"), at("2026-03-02 12:10")
+
+
+def test_a_late_write_of_what_a_run_of_skips_was_before_takes_nothing_away(store: Store) -> None:
+    made = schedule(at("2026-03-02 11:58"))
+    earlier = replace(made, skips=(Skip(FIRST, SECOND, 2, SkipReason.PAUSED),))
+    later = replace(made, skips=(Skip(FIRST, THIRD, 3, SkipReason.PAUSED),))
+    for one in (earlier, later, earlier):
+        store.occurrences.record_skips([one], now(), RETENTION)
+    record = store.occurrences.get("local", ids.occurrence_id(made.id, FIRST))
+    assert (record["at"], record["to"], record["count"], record["purge_at"]) == (FIRST, THIRD, 3, THIRD + RETENTION)
+    assert store.occurrences.skipped([(made.id, THIRD)]) == {(made.id, THIRD)}
