@@ -1,0 +1,76 @@
+"""Senders and servers in which one thing is wrong: a run that can't tell them from right ones proves nothing."""
+
+from collections.abc import Collection, Sequence
+
+from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
+from fencepost.deliveries import Delivery, Outcome, OutcomeKind, State
+from fencepost.messages import Mail
+from tests.simulation.deliveries import Deliveries
+from tests.simulation.provider import Fate, Provider
+from tests.simulation.redis import Server
+from tests.simulation.runs import Variant
+
+
+class FenceOff(Server):
+    """Everybody may call, and everybody may be taken for dead."""
+
+    def claim(self, requests: Sequence[FenceRequest]) -> list[FenceAnswer]:
+        return [FenceAnswer(Verdict.OK, request.no, request.attempt) for request in requests]
+
+    def kill(self, requests: Sequence[FenceRequest]) -> list[FenceAnswer]:
+        return [FenceAnswer(Verdict.OK, request.no, "killed") for request in requests]
+
+
+class LockOnly(Server):
+    """A fence that looks at tokens and at nothing else, as a lock with fencing tokens does."""
+
+    def _claim(self, request: FenceRequest) -> FenceAnswer:
+        return FenceAnswer(Verdict.OK, request.no, request.attempt)
+
+    def _kill(self, request: FenceRequest) -> FenceAnswer:
+        return FenceAnswer(Verdict.OK, request.no, "killed")
+
+
+class ErrorsAreFailures(Provider):
+    """An answer of 5xx is taken for a mail that was not accepted."""
+
+    def outcome(self, fate: Fate, mail: Mail) -> Outcome:
+        outcome = super().outcome(fate, mail)
+        if outcome.kind is OutcomeKind.UNKNOWN:
+            return Outcome(OutcomeKind.UNAVAILABLE, "The provider answered 500.", status=500)
+        return outcome
+
+
+class SettlesByState(Deliveries):
+    """W7 looks at the state alone: whoever comes last says how it ended."""
+
+    def may_settle(self, row: Delivery, attempts: Collection[str], allowed: Collection[State]) -> bool:
+        return row["state"] in allowed
+
+
+class SettlesByAttempt(Deliveries):
+    """W7 looks at the attempt alone, whatever has become of the mail since."""
+
+    def may_settle(self, row: Delivery, attempts: Collection[str], allowed: Collection[State]) -> bool:
+        return row["attempt_id"] in attempts
+
+
+class FlushIsNotSeen(Server):
+    """The epoch is the server's process alone."""
+
+    def epoch(self) -> str:
+        self._epoch = self._run_id
+        return self._epoch
+
+    def forget(self) -> None:
+        self._floors, self._records = {}, {}
+
+
+BROKEN = {
+    "the fence is off": Variant(server=FenceOff),
+    "a lock with tokens, and no records": Variant(server=LockOnly),
+    "a 5xx is a failure": Variant(provider=ErrorsAreFailures),
+    "settled without the attempt's id": Variant(deliveries=SettlesByState),
+    "settled without the state": Variant(deliveries=SettlesByAttempt),
+    "a flushed fence goes on": Variant(server=FlushIsNotSeen),
+}

@@ -1,0 +1,271 @@
+"""The collection `deliveries` in memory: the methods of fencepost.store.deliveries.Deliveries, each a generator of commands.
+
+Documents are never changed, only replaced, so that what was read stays as it was. tests/contract/test_simulated_store.py runs
+the same operations here and on MongoDB, and compares what they answer and leave.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
+from fencepost.reconciliation import Postponed
+from fencepost.store.deliveries import Claim
+from fencepost.store.settlements import each_once, stands
+from tests.simulation.clocks import Time
+from tests.simulation.steps import Steps, ask
+
+Watcher = Callable[[Delivery | None, Delivery], None]
+"""Is told of each write: the row before (None: inserted) and after."""
+
+T = TypeVar("T")
+_DOUBTFUL = ("unknown", "held")
+
+
+class Deliveries:
+    """Linearizable: each command happens at one moment."""
+
+    def __init__(self, time: Time, watcher: Watcher = lambda _before, _after: None) -> None:
+        self._time, self._watcher = time, watcher
+        self.rows: dict[str, Delivery] = {}
+
+    # -- writes ------------------------------------------------------------------------------------------------------
+
+    def insert(self, rows: Sequence[Delivery]) -> Steps[set[str]]:
+        if not rows:
+            return set()
+        taken: set[str] = yield from _command("W1 insert deliveries", lambda: self._insert(rows))
+        mine = {row["_id"]: row["attempt_id"] for row in rows}
+        if taken:
+            stand: list[Delivery] = yield from _command("W1 read back", lambda: [self.rows[name] for name in taken])
+            taken -= {row["_id"] for row in stand if row["attempt_id"] == mine[row["_id"]]}
+        return mine.keys() - taken
+
+    def _insert(self, rows: Sequence[Delivery]) -> set[str]:
+        taken = {row["_id"] for row in rows if row["_id"] in self.rows}
+        for row in rows:
+            if row["_id"] not in self.rows:
+                self._write(None, row)
+        return taken
+
+    def claim(self, claims: Sequence[Claim], *, claim_id: str, epoch: str, deadline: datetime) -> Steps[set[str]]:
+        groups: dict[tuple[int, int], list[Claim]] = defaultdict(list)
+        for claim in claims:
+            groups[claim.row["attempt_no"], claim.attempt["token"]].append(claim)
+        for (number, token), group in groups.items():
+            yield from _command("W3 claim", self._claiming(group, number, token, claim_id, epoch, deadline))
+        by_id = {claim.row["_id"]: claim.attempt["id"] for claim in claims}
+        return (yield from _command("W3 read back", lambda: self._claimed_as(by_id, claim_id)))
+
+    def _claiming(
+        self, claims: Sequence[Claim], number: int, token: int, claim_id: str, epoch: str, deadline: datetime
+    ) -> Callable[[], None]:
+        def run() -> None:
+            for claim in claims:
+                row = self.rows.get(claim.row["_id"])
+                if row is None or not self.may_claim(row, number, token):
+                    continue
+                attempt = claim.attempt
+                self._write(
+                    row,
+                    {
+                        **row,
+                        "state": "sending",
+                        "attempt_no": number + 1,
+                        "attempt_id": attempt["id"],
+                        "attempts": [*row["attempts"], attempt],
+                        "token": token,
+                        "epoch": epoch,
+                        "provider": attempt["provider"],
+                        "revision_id": claim.revision_id,
+                        "version": claim.version,
+                        "deadline": deadline,
+                        "claim_id": claim_id,
+                        "sender": claims[0].attempt["sender"],
+                        "updated_at": self._time.instant,
+                    },
+                )
+
+        return run
+
+    def may_claim(self, row: Delivery, number: int, token: int) -> bool:
+        """W3's guard."""
+        return row["state"] == "pending" and row["attempt_no"] == number and row["token"] <= token
+
+    def _claimed_as(self, by_id: Mapping[str, str], claim_id: str) -> set[str]:
+        rows = [self.rows[name] for name in by_id if name in self.rows]
+        return {
+            row["attempt_id"] or ""
+            for row in rows
+            if row["claim_id"] == claim_id and row["attempt_id"] == by_id[row["_id"]]
+        }
+
+    def settle(self, settlements: Sequence[Settlement]) -> Steps[list[Settlement]]:
+        groups: dict[tuple[State, ...], list[Settlement]] = defaultdict(list)
+        for settlement in settlements:
+            groups[settlement.allowed_from].append(settlement)
+        missed: list[Settlement] = []
+        for allowed, group in groups.items():
+            for part in each_once(group):
+                matched: int = yield from _command("W7 settle", self._settling(part, allowed))
+                if matched == len(part):
+                    continue
+                rows: dict[str, Any] = yield from _command("W7 read back", lambda: self.rows)
+                missed += [one for one in part if not stands(rows.get(one.delivery_id), one)]
+        return missed
+
+    def _settling(self, settlements: Sequence[Settlement], allowed: Collection[State]) -> Callable[[], int]:
+        attempts = {settlement.attempt_id for settlement in settlements}
+        by_person = any(settlement.author is Author.PERSON for settlement in settlements)
+
+        def run() -> int:
+            matched = 0
+            for settlement in settlements:
+                row = self.rows.get(settlement.delivery_id)
+                if row is not None and self.may_settle(row, attempts, allowed):
+                    matched += 1
+                    self._write(row, self._settled(row, settlement, by_person))
+            return matched
+
+        return run
+
+    def may_settle(self, row: Delivery, attempts: Collection[str], allowed: Collection[State]) -> bool:
+        """W7's guard."""
+        return row["attempt_id"] in attempts and row["state"] in allowed
+
+    def _settled(self, row: Delivery, settlement: Settlement, by_person: bool) -> Delivery:
+        gained, now = settlement.attempt, self._time.instant
+        attempts = [
+            cast("Attempt", {**attempt, **gained}) if attempt["id"] == row["attempt_id"] else attempt
+            for attempt in row["attempts"]
+        ]
+        after: dict[str, Any] = {
+            **row,
+            "state": settlement.state.value,
+            "reason": settlement.reason,
+            "receipt": settlement.receipt,
+            "attempts": attempts,
+            "updated_at": now,
+        }
+        if settlement.not_before:
+            after |= {"not_before": settlement.not_before, "queue_at": settlement.not_before}
+        if settlement.state is State.UNKNOWN:
+            after |= {"unknown_since": now, "look_up_at": None}
+        if by_person:
+            after["ordered"] = settlement.author is Author.PERSON
+        if settlement.adopt:
+            number, holder = settlement.adopt
+            known = Attempt(id=holder, no=number, fence="TAKEN", outcome="unknown", sender="unknown", claimed_at=now)
+            known |= Attempt(provider=row["provider"] or "", token=row["token"])
+            after |= {"attempt_no": number, "attempt_id": holder, "attempts": [*attempts, known]}
+        return cast("Delivery", after)
+
+    def cancel(self, rows: Mapping[str, int], reason: str) -> Steps[int]:
+        numbers = set(rows.values())
+        return (
+            yield from _command(
+                "cancel",
+                lambda: self._cancel(
+                    [row for name in rows if (row := self.rows.get(name)) and row["attempt_no"] in numbers], reason
+                ),
+            )
+        )
+
+    def cancel_of_schedule(self, schedule_id: str, reason: str) -> Steps[list[str]]:
+        def own() -> list[Delivery]:
+            return [
+                row for row in self.rows.values() if row["schedule_id"] == schedule_id and row["origin"] == "schedule"
+            ]
+
+        def unordered() -> list[Delivery]:
+            return [row for row in own() if not row["ordered"]]
+
+        yield from _command("cancel those of the schedule", lambda: self._cancel(unordered(), reason))
+        return (
+            yield from _command(
+                "read those under way", lambda: [row["_id"] for row in own() if row["state"] == "sending"]
+            )
+        )
+
+    def _cancel(self, rows: Iterable[Delivery], reason: str) -> int:
+        pending = [row for row in rows if row["state"] == "pending"]
+        for row in pending:
+            self._write(row, {**row, "state": "cancelled", "reason": reason, "updated_at": self._time.instant})
+        return len(pending)
+
+    def defer(self, delivery_ids: Collection[str], until: datetime) -> Steps[None]:
+        def run() -> None:
+            for name in delivery_ids:
+                if (row := self.rows.get(name)) and row["state"] == "pending":
+                    self._write(row, {**row, "not_before": until, "queue_at": until})
+
+        yield from _command("defer", run)
+
+    def look_again(self, postponed: Sequence[Postponed]) -> Steps[None]:
+        def run() -> None:
+            for one in postponed:
+                row = self.rows.get(one.delivery_id)
+                if row and row["attempt_id"] == one.attempt_id and row["state"] in _DOUBTFUL:
+                    self._write(row, {**row, "look_up_at": one.until})
+
+        yield from _command("look again", run)
+
+    def _write(self, before: Delivery | None, after: Delivery) -> None:
+        self.rows[after["_id"]] = after
+        self._watcher(before, after)
+
+    # -- scans -------------------------------------------------------------------------------------------------------
+
+    def pending(self, shards: Collection[int], now: datetime, limit: int) -> Steps[list[Delivery]]:
+        def run() -> list[Delivery]:
+            rows = [row for row in self._of(shards, "pending") if row["not_before"] <= now]
+            return sorted(rows, key=lambda row: row["queue_at"])[:limit]
+
+        return (yield from _command("scan pending", run))
+
+    def next_queued_at(self, shards: Collection[int], after: datetime) -> Steps[datetime | None]:
+        def run() -> datetime | None:
+            return min(
+                (row["queue_at"] for row in self._of(shards, "pending") if row["queue_at"] > after), default=None
+            )
+
+        return (yield from _command("next queued", run))
+
+    def overdue(self, tokens: Mapping[int, int], passed: datetime, limit: int) -> Steps[list[Delivery]]:
+        def run() -> list[Delivery]:
+            rows = self._of(tokens, "sending")
+            return [row for row in rows if row["token"] < tokens[row["shard"]] or _before(row["deadline"], passed)][
+                :limit
+            ]
+
+        return (yield from _command("scan overdue", run))
+
+    def doubtful(self, shards: Collection[int], now: datetime, limit: int) -> Steps[list[Delivery]]:
+        def run() -> list[Delivery]:
+            rows = [row for row in self._of(shards, *_DOUBTFUL) if not row["look_up_at"] or row["look_up_at"] <= now]
+            waits = [row for row in rows if row["look_up_at"]]
+            return ([row for row in rows if not row["look_up_at"]] + sorted(waits, key=_look_up_at))[:limit]
+
+        return (yield from _command("scan doubtful", run))
+
+    def claimed(self, shards: Collection[int], claim_ids: Collection[str]) -> Steps[list[Delivery]]:
+        def run() -> list[Delivery]:
+            return [row for row in self._of(shards, "sending") if row["claim_id"] in claim_ids]
+
+        return (yield from _command("scan claimed", run))
+
+    def _of(self, shards: Collection[int], *states: str) -> list[Delivery]:
+        return [row for row in self.rows.values() if row["state"] in states and row["shard"] in shards]
+
+
+def _look_up_at(row: Delivery) -> Any:
+    return row["look_up_at"]
+
+
+def _before(deadline: datetime | None, passed: datetime) -> bool:
+    return deadline is not None and deadline < passed
+
+
+def _command(name: str, run: Callable[[], T]) -> Steps[T]:
+    return ask("mongodb", run, name)
