@@ -167,4 +167,4 @@ class Engine:
 
 def _matters(step: Command | Sleep) -> bool:
     """A step of the protocol, not one of those that only look whether there is something to do."""
-    return step.name[0] in "WK" if isinstance(step, Command) else step.seconds == 0
+    return step.name[:1] in ("W", "K")

@@ -141,7 +141,7 @@ class Leases:
         value, known = self._generation.value, self._held
         self._held = {
             shard: Held(
-                Token(value, key.revision).number,
+                self.token(value, key.revision),
                 key.revision,
                 shard in known and known[shard].revision == key.revision and known[shard].draining,
             )
@@ -156,6 +156,9 @@ class Leases:
             yield from self._etcd.take(free[0], self._member, lease, reading.mark)
             return True
         return False
+
+    def token(self, generation: int, revision: int) -> int:
+        return Token(generation, revision).number
 
     def _is_under(self, lease: int) -> bool:
         """The other thread may have lost it meanwhile."""

@@ -96,9 +96,12 @@ class Hands:
             else:
                 step = _sending(decisions, answer)
 
+    def delivering(self, item: Claimed) -> Decisions[Settlement]:
+        return deliver(item, self._options.patience, self.clock, self._engine.random.random())
+
     def deliver(self, item: Claimed) -> Steps[None]:
         """W4 to W7 of one delivery."""
-        decisions = deliver(item, self._options.patience, self.clock, self._engine.random.random())
+        decisions = self.delivering(item)
         attempt = item.attempt
         answer: Any = None
         self._watch.has_seat(item.row)
@@ -114,11 +117,11 @@ class Hands:
                 case effects.Settle(settlement):
                     answer = yield from self._settle(settlement)
                 case effects.Call(provider, mail):
-                    yield Sleep(0)
+                    yield Sleep(0, "W6")
                     self._watch.calls(self.process.name, item.row, attempt, provider, mail)
                     answer = yield from self._provider.call(provider, mail, self._options.patience.call_seconds)
                 case effects.CheckTrust():
-                    yield Sleep(0)
+                    yield Sleep(0, "W5")
                     answer = yield from self.perform(effect)
                     self._watch.trusts(attempt["id"], answer)
                 case _:

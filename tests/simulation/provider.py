@@ -80,9 +80,9 @@ class Provider:
             self._later(decides, lambda: self._accept(name, mail))
         answers = decides + self._random.random() ** 4 * call_seconds
         if fate in _SILENT or answers >= call_seconds:
-            yield Sleep(call_seconds)
+            yield Sleep(call_seconds, "answer")
             return Outcome(OutcomeKind.UNKNOWN, "No answer came in time.")
-        yield Sleep(answers)
+        yield Sleep(answers, "answer")
         return self.outcome(fate, mail)
 
     def outcome(self, fate: Fate, mail: Mail) -> Outcome:

@@ -21,7 +21,7 @@ from tests.simulation.redis import Redis, Server
 from tests.simulation.sender import Sender
 from tests.simulation.steps import Sleep, Steps, at_once
 from tests.simulation.store import Schedules, SimulatedStore
-from tests.simulation.texts import DEFINITIONS, TEXTS
+from tests.simulation.texts import CHOICES, DEFINITIONS, TEXTS
 from tests.simulation.verdict import judge_run, unfinished
 from tests.simulation.watch import SILENT, Violation, Watch
 
@@ -133,7 +133,7 @@ class _World:
         return sender
 
     def _schedule(self, index: int) -> str:
-        text = self._random.choice(list(TEXTS))
+        text = self._random.choice(CHOICES)
         created, name = BEGINNING, f"schedule-{index + 1}"
         revision = Revision(f"{name}/r0", name, DEFINITIONS[text], created)
         version = Version(1, created, revision.id)
@@ -161,7 +161,7 @@ class _World:
             self.engine.tell(f"asks that {name[-5:]} be cancelled")
             done = yield from registry.cancel(name)
         else:
-            schedule, verb, text = wish(random, self._schedules, list(TEXTS))
+            schedule, verb, text = wish(random, self._schedules, CHOICES)
             self.engine.tell(f"asks to {verb} {schedule} {text}")
             done = yield from registry.change(schedule, verb, text)
         self.engine.tell("is told that it is done" if done else "is not told that it is done")

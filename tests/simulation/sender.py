@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from fencepost.deliveries import Attempt, Delivery, Settlement
 from fencepost.errors import Unreachable
+from fencepost.schedules import Schedule
 from sender import passes
 from sender.claiming import claim_pending, hand_back
 from sender.effects import Decisions
@@ -85,11 +86,11 @@ class Sender(Hands):
         terms = yield from self.terms(tokens)
         rows = yield from self._store.deliveries.pending(tokens, terms.now, max(1, terms.room))
         if rows and terms.room:
-            yield from self._claim(claim_pending(rows, terms, RULES), terms)
+            yield from self._claim(self.claiming(rows, terms), terms)
         terms = yield from self.terms(tokens)
         due = yield from self._store.schedules.due(tokens, terms.now, 10)
         if due:
-            yield from self._claim(plan_due(due, terms, RULES), terms)
+            yield from self._claim(self.planning(due, terms), terms)
         now = self.clock.now()
         instants = [
             (yield from self._store.schedules.next_due_at(tokens)),
@@ -107,6 +108,10 @@ class Sender(Hands):
         for item in claimed:
             self._busy[item.row["shard"]] += 1
             self._engine.spawn(self.process, f"{self.process.name} {item.attempt['id']}", self._seat(item))
+
+    def fill(self) -> None:
+        """All seats are taken."""
+        self._busy[-1] = self._options.seats
 
     def _seat(self, item: Claimed) -> Steps[None]:
         yield from self.deliver(item)
@@ -137,6 +142,12 @@ class Sender(Hands):
         """Of archiving only this much: what the last plan of a schedule skipped is put on record."""
         ended = yield from self._store.schedules.finished(self.tokens(), self.clock.now())
         yield from self._store.occurrences.record_skips(ended, self.clock.now(), RETENTION)
+
+    def planning(self, due: list[Schedule], terms: Terms) -> Decisions[list[Claimed]]:
+        return plan_due(due, terms, RULES)
+
+    def claiming(self, rows: list[Delivery], terms: Terms) -> Decisions[list[Claimed]]:
+        return claim_pending(rows, terms, RULES)
 
     def rescuing(self, rows: list[Delivery], tokens: Mapping[int, int]) -> Decisions[list[Settlement]]:
         return rescue(rows, tokens, self.clock.now(), MEMORY)

@@ -18,9 +18,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Go on so many seconds later."""
+    """Go on so many seconds later. `name` says before what, if anything of note follows."""
 
     seconds: float
+    name: str = ""
 
 
 T = TypeVar("T")

@@ -59,4 +59,7 @@ TEXTS = {
         Text("at once", 7, 3, (ANN,), on_unknown="resend_at_once"),
     )
 }
+CHOICES = list(TEXTS)
+"""What people choose from in a run; the plays have two of their own."""
+TEXTS |= {text.name: text for text in (Text("even", 4, 2, (ANN,)), Text("odd", 4, 3, (ANN,)))}
 DEFINITIONS = {name: text.definition() for name, text in TEXTS.items()}

@@ -2,15 +2,17 @@
 numbers, and the versions that edits wrote; it shares no code with what it judges."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fencepost import ids
 from fencepost.deliveries import Delivery
 from fencepost.schedules import Version
+from tests.simulation.clocks import BEGINNING
 from tests.simulation.store import SimulatedStore
-from tests.simulation.texts import TEXTS, Text
+from tests.simulation.texts import ENDS_SECONDS, TEXTS, Text
 from tests.simulation.watch import Violation, Watch, short
 
+_THE_END = BEGINNING + timedelta(seconds=ENDS_SECONDS)
 _SETTLED = {"accepted", "failed", "cancelled", "held"}
 
 
@@ -30,10 +32,12 @@ def unfinished(store: SimulatedStore) -> str:
     return ""
 
 
-def judge_run(store: SimulatedStore, watch: Watch) -> None:
-    """Raises Violation."""
+def judge_run(store: SimulatedStore, watch: Watch, until: datetime = _THE_END) -> None:
+    """Judge all that was due by then. Raises Violation."""
     for schedule_id, versions in watch.edits.items():
         for instant, version in _expected(watch, versions):
+            if instant > until:
+                continue
             _judge_instant(store, watch, schedule_id, instant, version)
     for row in store.deliveries.rows.values():
         _judge_row(watch, row)

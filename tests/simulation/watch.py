@@ -52,6 +52,8 @@ class Watch:
 
     def delivery(self, before: Delivery | None, after: Delivery) -> None:
         self._tell_delivery(before, after)
+        if self.restored:
+            return  # what was forgotten may be said again; the ledger is still looked at
         name, number, attempt = after["_id"], after["attempt_no"], after["attempt_id"]
         if number and attempt:
             known = self._numbers.setdefault((name, number), attempt)
@@ -143,6 +145,12 @@ class Watch:
         """Whether a second acceptance is what the owner asked for, or a residual that is stated."""
         policy = self.policy(row)
         return policy == "resend_at_once" or (policy == "resend" and row["_id"] in self.unlucky)
+
+    def restore(self, row: Delivery) -> None:
+        """MongoDB is put back to an older state, in which a row was like this."""
+        self._tell(f"FAULT MongoDB is restored: row {short(row['_id'])} is {row['state']} again")
+        self.restored = True
+        self.store.deliveries.rows[row["_id"]] = row
 
     # -- what is so --------------------------------------------------------------------------------------------------
 
