@@ -8,7 +8,7 @@ SYSTEM_AUTHORITIES := $(wildcard /etc/ssl/certs/ca-certificates.crt)
 PAGES := $(shell find frontend -path frontend/node_modules -prune -o -path frontend/static/vendor -prune -o \
 	\( -name '*.html' -o -name '*.py' -o -name 'package-lock.json' \) -print 2>/dev/null)
 
-.PHONY: help setup run test check format audit bench chaos long-tests compose-test lock clean
+.PHONY: help setup run test check format audit bench chaos long-tests simulate compose-test lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -20,7 +20,7 @@ setup: .venv/ready-to-test frontend/static/vendor/icons.svg ## the virtual envir
 
 # What kills and freezes counts seconds, so it runs alone; the rest mostly waits, so two share the processors.
 test: setup check ## every test that a laptop can run: real servers, real browser
-	$(BIN)/pytest -m 'not chaos' -n 2 --dist worksteal tests/unit tests/contract tests/integration tests/e2e
+	$(BIN)/pytest -m 'not chaos' -n 2 --dist worksteal tests/unit tests/simulation tests/contract tests/integration tests/e2e
 	$(BIN)/pytest -m 'not chaos' -n 2 --dist worksteal tests/faults
 	$(BIN)/pytest -m 'not chaos' tests/chaos
 
@@ -50,6 +50,10 @@ chaos: setup ## random faults on real servers, each run judged: SEEDS=20 FIRST_S
 
 long-tests: setup ## the tests that `make test` leaves out because they take many minutes
 	$(BIN)/pytest -m chaos
+
+simulate: SEEDS = 100000
+simulate: setup ## random runs of the senders' decisions, on simulated servers: SEEDS=100000 FIRST_SEED=1
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first-seed $(FIRST_SEED)
 
 compose-test: setup ## the compose file on a real Docker engine
 	$(BIN)/pytest tests/compose

@@ -1,7 +1,7 @@
 """The stage of the traces: two senders, one delivery, and somebody who says what happens next, step by step."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 from random import Random
@@ -57,7 +57,7 @@ class Thread:
 
     def until(self, name: str) -> "Thread":
         """Go on to just before the step whose name begins so, or to the end."""
-        while not self.ended and not self._name().startswith(name):
+        while not self.ended and not self.name().startswith(name):
             self.step()
         return self
 
@@ -66,16 +66,25 @@ class Thread:
         while not self.ended:
             self.step()
 
-    def step(self) -> None:
-        self._take(self._next.run() if isinstance(self._next, Command) else None)
+    def step(self) -> object:
+        """One step; what it was answered."""
+        result = self._next.run() if isinstance(self._next, Command) else None
+        self._take(result)
+        return result
 
-    def step_and_lose_the_reply(self) -> None:
+    def step_and_lose_the_reply(self) -> object:
         assert isinstance(self._next, Command)
         self._next.run()
         self._take(Unreachable(self._next.server, "no answer"))
+        return "no answer"
 
-    def _name(self) -> str:
+    def name(self) -> str:
+        """Of the step that comes next."""
         return self._next.name if self._next else ""
+
+    def is_command(self) -> bool:
+        """Whether the step that comes next asks a server."""
+        return isinstance(self._next, Command)
 
     def _take(self, result: Any) -> None:
         try:
@@ -138,15 +147,18 @@ class Stage:
         )
         self.registry_clock = SimulatedClock(self.time)
         self.registry = Registry(self.store, self.registry_clock, self.watch, count(1), cast.edit)
+        self._senders = 0
         self._write_schedule(text)
         self.s1, self.s2 = self.sender("S1"), self.sender("S2")
 
     def sender(self, name: str) -> Sender:
         clock = SimulatedClock(self.time)
+        self._senders += 1
+        around = replace(self._around, numbers=count(100 * self._senders))
         leases = self.cast.leases(name, self.etcd, self.store.records, clock, Timing(9, 1.5, 2))
         if isinstance(leases, Given):
             leases.give(1)
-        return self.cast.sender(name, self._around, clock, leases)
+        return self.cast.sender(name, around, clock, leases)
 
     def give(self, sender: Sender, token: int) -> None:
         """The sender learns that it holds the shard under this token; 0: no more."""

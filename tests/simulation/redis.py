@@ -30,6 +30,9 @@ class Server(FenceModel):
         if epoch:
             self._epoch, self._floors = None, {}
 
+    def epoch_key(self) -> str | None:
+        return self._epoch
+
     def records(self) -> dict[str, tuple[int, str]]:
         return dict(self._records)
 

@@ -109,6 +109,10 @@ class Sender(Hands):
             self._busy[item.row["shard"]] += 1
             self._engine.spawn(self.process, f"{self.process.name} {item.attempt['id']}", self._seat(item))
 
+    def memory(self) -> str:
+        """What it carries from one turn of its threads to the next."""
+        return f"{self._epoch} {self._busy} {self._cut_off} {self.leases.held()}"
+
     def fill(self) -> None:
         """All seats are taken."""
         self._busy[-1] = self._options.seats

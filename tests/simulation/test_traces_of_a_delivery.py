@@ -43,10 +43,12 @@ def first_claim(stage: Stage) -> Thread:
     return thread
 
 
-def both(trace: Callable[[Stage], None], broken: Cast, right: Cast | None = None, text: str = "even") -> None:
-    """The same steps with the rule and without."""
+def both(
+    trace: Callable[[Stage], None], broken: Cast, wrong: str, right: Cast | None = None, text: str = "even"
+) -> None:
+    """The same steps with the rule, and without: then this is wrong."""
     trace(Stage(right or Cast(), text))
-    with pytest.raises(Violation):
+    with pytest.raises(Violation, match=wrong):
         trace(Stage(broken, text))
 
 
@@ -62,7 +64,7 @@ def test_1_claim_and_kill_carry_the_epoch_of_the_row() -> None:
         stage.settle_all(50, [stage.s2])
         assert stage.accepted() == 1
 
-    both(trace, Cast(server=FlushIsNotSeen))
+    both(trace, Cast(server=FlushIsNotSeen), "is pending again, though")
 
 
 def test_2_a_settlement_is_guarded_by_attempt_and_state() -> None:
@@ -76,7 +78,7 @@ def test_2_a_settlement_is_guarded_by_attempt_and_state() -> None:
         stage.send(stage.s1)
         assert (stage.row["state"], stage.accepted()) == ("cancelled", 0)
 
-    both(trace, Cast(deliveries=SettlesByAttempt))
+    both(trace, Cast(deliveries=SettlesByAttempt), "goes back from cancelled to pending")
 
 
 class NeverLate(Sender):
@@ -104,7 +106,7 @@ def test_3_the_last_check_looks_at_the_attempts_own_deadline() -> None:
         stage.decide()
         assert stage.accepted() == 1
 
-    both(trace, Cast(sender=NeverLate), text="resend")
+    both(trace, Cast(sender=NeverLate), "accepted twice", text="resend")
 
 
 class ShardsAreNotLookedAt(Given):
@@ -126,7 +128,13 @@ def test_4_the_last_check_looks_at_the_shards_own_token() -> None:
         stage.decide()
         assert stage.accepted() == 1
 
-    both(trace, Cast(leases=ShardsAreNotLookedAt, options=patient), Cast(options=patient), text="resend")
+    both(
+        trace,
+        Cast(leases=ShardsAreNotLookedAt, options=patient),
+        "accepted twice",
+        Cast(options=patient),
+        text="resend",
+    )
 
 
 class FailsOverWithinAnAttempt(Sender):
@@ -158,7 +166,7 @@ def test_5_fail_over_is_a_new_attempt() -> None:
         stage.settle_all(50, [stage.s1])
         assert stage.accepted() == 1
 
-    both(trace, Cast(sender=FailsOverWithinAnAttempt), text="resend")
+    both(trace, Cast(sender=FailsOverWithinAnAttempt), "calls twice", text="resend")
 
 
 def test_6_a_record_never_vanishes_alone() -> None:
@@ -174,7 +182,7 @@ def test_6_a_record_never_vanishes_alone() -> None:
         assert stage.accepted() == 1
 
     trace(Stage(Cast()), evicts=False)
-    with pytest.raises(Violation):
+    with pytest.raises(Violation, match="is pending again, though"):
         trace(Stage(Cast()), evicts=True)
 
 
@@ -204,7 +212,7 @@ def test_7_only_attempts_of_the_rows_own_history_give_way() -> None:
         stage.settle_all(50, [stage.s2])
         assert (stage.accepted(), stage.row["state"]) == (1, "accepted")
 
-    both(trace, Cast(server=StrangersGiveWay))
+    both(trace, Cast(server=StrangersGiveWay), "accepted twice")
 
 
 class BareRevisions(Leases):
@@ -238,7 +246,7 @@ def test_8_a_token_counts_the_lives_of_etcd() -> None:
         if stage.row["state"] != "accepted":
             raise Violation("NO PROGRESS")
 
-    both(trace, Cast(leases=BareRevisions), Cast(leases=Leases))
+    both(trace, Cast(leases=BareRevisions), "NO PROGRESS", Cast(leases=Leases))
 
 
 def test_19_residual_a_stall_between_the_last_check_and_the_socket_that_outlasts_the_window() -> None:
@@ -268,7 +276,7 @@ def test_20_residual_clocks_that_lie() -> None:
         a1.until("answer")
         stage.decide()
 
-    with pytest.raises(Violation):
+    with pytest.raises(Violation, match="accepted twice"):
         trace(Stage(Cast(), "resend"))
     hold = Stage(Cast(), "even")
     trace(hold)

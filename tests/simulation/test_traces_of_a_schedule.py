@@ -22,10 +22,10 @@ from tests.simulation.texts import DEFINITIONS
 from tests.simulation.watch import Violation
 
 
-def both(trace: Callable[[Stage], None], broken: Cast) -> None:
-    """The same steps with the rule and without."""
+def both(trace: Callable[[Stage], None], broken: Cast, wrong: str) -> None:
+    """The same steps with the rule, and without: then this is wrong."""
     trace(Stage(Cast()))
-    with pytest.raises(Violation):
+    with pytest.raises(Violation, match=wrong):
         trace(Stage(broken))
 
 
@@ -63,7 +63,7 @@ def test_12_a_schedule_is_moved_on_only_from_the_version_that_was_planned() -> N
         s1.go()
         end(stage, mails=2)  # t=2 of the first version, t=3 of the second
 
-    both(trace, Cast(schedules=AdvancesAnyVersion))
+    both(trace, Cast(schedules=AdvancesAnyVersion), "LOST")
 
 
 class DoesNotAsk(Sender):
@@ -83,7 +83,7 @@ def test_13_nothing_is_called_before_its_instant_is_frozen() -> None:
         s1.go()
         end(stage, mails=1)
 
-    both(trace, Cast(sender=DoesNotAsk))
+    both(trace, Cast(sender=DoesNotAsk), "before its instant is frozen")
 
 
 class CallsBeforeItAdvances(Sender):
@@ -111,7 +111,7 @@ def test_14_a_call_waits_for_the_schedule_to_be_moved_on() -> None:
             seat.go()
         end(stage, mails=1)
 
-    both(trace, Cast(sender=CallsBeforeItAdvances))
+    both(trace, Cast(sender=CallsBeforeItAdvances), "before its instant is frozen")
 
 
 def test_15_an_orphan_is_asked_for_after_its_rescue() -> None:
@@ -125,7 +125,7 @@ def test_15_an_orphan_is_asked_for_after_its_rescue() -> None:
         stage.send(stage.s2)
         end(stage, mails=1)
 
-    both(trace, Cast(sender=DoesNotAsk))
+    both(trace, Cast(sender=DoesNotAsk), "not due under the edit history")
 
 
 class DoesNotWait(Sender):
@@ -159,7 +159,7 @@ def test_16_the_ruling_waits_until_the_instant_is_frozen() -> None:
         s1.go()
         end(stage, mails=1)
 
-    both(trace, Cast(sender=DoesNotWait))
+    both(trace, Cast(sender=DoesNotWait), "not due under the edit history")
 
 
 def forgets_the_last_run(
@@ -181,7 +181,7 @@ def test_17_an_edit_counts_from_no_earlier_than_the_last_run() -> None:
         seat.go()
         end(stage, mails=2)  # t=2 was frozen before the edit
 
-    both(trace, Cast(edit=forgets_the_last_run))
+    both(trace, Cast(edit=forgets_the_last_run), "counts from before the last run")
 
 
 class SendsTheNewestText(Sender):
@@ -203,7 +203,7 @@ def test_18_the_text_is_that_of_the_version_that_owns_the_instant() -> None:
         assert stage.accepted() == 1
         end(stage, mails=2)
 
-    both(trace, Cast(sender=SendsTheNewestText))
+    both(trace, Cast(sender=SendsTheNewestText), "another version's text")
 
 
 def test_both_texts_of_these_plays_differ() -> None:

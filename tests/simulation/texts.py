@@ -60,6 +60,14 @@ TEXTS = {
     )
 }
 CHOICES = list(TEXTS)
-"""What people choose from in a run; the plays have two of their own."""
-TEXTS |= {text.name: text for text in (Text("even", 4, 2, (ANN,)), Text("odd", 4, 3, (ANN,)))}
+"""What people choose from in a run; the plays have some of their own."""
+TEXTS |= {
+    text.name: text
+    for text in (
+        Text("even", 4, 2, (ANN,)),
+        Text("odd", 4, 3, (ANN,)),
+        Text("single", 100, 2, (ANN,)),
+        Text("single, sent again", 100, 2, (ANN,), on_unknown="resend"),
+    )
+}
 DEFINITIONS = {name: text.definition() for name, text in TEXTS.items()}
