@@ -20,6 +20,7 @@ Watcher = Callable[[Delivery | None, Delivery], None]
 """Is told of each write: the row before (None: inserted) and after."""
 
 T = TypeVar("T")
+_OPEN = ("pending", "sending")
 _DOUBTFUL = ("unknown", "held")
 
 
@@ -117,7 +118,7 @@ class Deliveries:
 
     def _settling(self, settlements: Sequence[Settlement], allowed: Collection[State]) -> Callable[[], int]:
         attempts = {settlement.attempt_id for settlement in settlements}
-        by_person = any(settlement.author is Author.PERSON for settlement in settlements)
+        ordered = any(is_order(settlement) for settlement in settlements)
 
         def run() -> int:
             matched = 0
@@ -125,7 +126,7 @@ class Deliveries:
                 row = self.rows.get(settlement.delivery_id)
                 if row is not None and self.may_settle(row, attempts, allowed):
                     matched += 1
-                    self._write(row, self._settled(row, settlement, by_person))
+                    self._write(row, self._settled(row, settlement, ordered))
             return matched
 
         return run
@@ -134,7 +135,7 @@ class Deliveries:
         """W7's guard."""
         return row["attempt_id"] in attempts and row["state"] in allowed
 
-    def _settled(self, row: Delivery, settlement: Settlement, by_person: bool) -> Delivery:
+    def _settled(self, row: Delivery, settlement: Settlement, ordered: bool) -> Delivery:
         gained, now = settlement.attempt, self._time.instant
         attempts = [
             cast("Attempt", {**attempt, **gained}) if attempt["id"] == row["attempt_id"] else attempt
@@ -151,9 +152,11 @@ class Deliveries:
         if settlement.not_before:
             after |= {"not_before": settlement.not_before, "queue_at": settlement.not_before}
         if settlement.state is State.UNKNOWN:
-            after |= {"unknown_since": now, "look_up_at": None}
-        if by_person:
-            after["ordered"] = settlement.author is Author.PERSON
+            after["unknown_since"] = now
+        if begins_anew(settlement):
+            after["look_up_at"] = None
+        if ordered:
+            after["ordered"] = is_order(settlement)
         if settlement.adopt:
             number, holder = settlement.adopt
             known = Attempt(id=holder, no=number, fence="TAKEN", outcome="unknown", sender="unknown", claimed_at=now)
@@ -215,6 +218,28 @@ class Deliveries:
         self.rows[after["_id"]] = after
         self._watcher(before, after)
 
+    # -- occurrences that wait for one another (fencepost.store.waiting) ----------------------------------------------
+
+    def open_occurrences(self, schedule_ids: Collection[str]) -> Steps[dict[str, dict[str, int]]]:
+        def run() -> dict[str, dict[str, int]]:
+            found: dict[str, dict[str, int]] = {}
+            for row in self.rows.values():
+                if row["schedule_id"] in schedule_ids and row["state"] in _OPEN and row["origin"] == "schedule":
+                    of_schedule = found.setdefault(row["schedule_id"], {})
+                    of_schedule[row["occurrence_id"]] = of_schedule.get(row["occurrence_id"], 0) + 1
+            return found
+
+        return (yield from _command("read open occurrences", run))
+
+    def defer_occurrences(self, occurrence_ids: Collection[str], now: datetime, until: datetime) -> Steps[None]:
+        def run() -> None:
+            for row in list(self.rows.values()):
+                if row["occurrence_id"] in occurrence_ids and row["state"] == "pending" and row["not_before"] <= now:
+                    queue_at = max(until, row["queue_at"] + (until - now))
+                    self._write(row, {**row, "not_before": until, "queue_at": queue_at})
+
+        yield from _command("defer occurrences", run)
+
     # -- scans -------------------------------------------------------------------------------------------------------
 
     def pending(self, shards: Collection[int], now: datetime, limit: int) -> Steps[list[Delivery]]:
@@ -257,6 +282,16 @@ class Deliveries:
 
     def _of(self, shards: Collection[int], *states: str) -> list[Delivery]:
         return [row for row in self.rows.values() if row["state"] in states and row["shard"] in shards]
+
+
+def begins_anew(settlement: Settlement) -> bool:
+    """Whether the next look at the provider's records is the first again."""
+    by_evidence = settlement.author in (Author.RECONCILER, Author.PERSON)
+    return settlement.state is State.UNKNOWN or (by_evidence and settlement.state is State.PENDING)
+
+
+def is_order(settlement: Settlement) -> bool:
+    return settlement.author is Author.PERSON and settlement.state is State.PENDING
 
 
 def _look_up_at(row: Delivery) -> Any:

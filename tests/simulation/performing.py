@@ -153,6 +153,10 @@ class Hands:
                 return (yield from store.schedules.find(ids))
             case effects.ReadSkips(instants):
                 return (yield from store.occurrences.skipped(instants))
+            case effects.ReadOpen(schedule_ids):
+                return (yield from store.deliveries.open_occurrences(schedule_ids))
+            case effects.DeferOccurrences(ids, now, until):
+                return (yield from store.deliveries.defer_occurrences(ids, now, until))
             case effects.Insert(occurrences, deliveries):
                 yield from store.occurrences.insert(occurrences)
                 return (yield from store.deliveries.insert(deliveries))

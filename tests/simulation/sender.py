@@ -170,7 +170,7 @@ class Sender(Hands):
         now = yield from self._store.now()
         rows = yield from self._store.deliveries.doubtful(tokens, now, 50)
         if rows:
-            yield from self.decide(reconcile_all(rows, self._options.window, now))
+            yield from self.decide(reconcile_all(rows, self._options.window, now, 50))
 
     # -- decisions ---------------------------------------------------------------------------------------------------
 
