@@ -9,9 +9,11 @@ nothing in the scene can change are no step of their own.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 
+from fencepost.errors import Unreachable
 from fencepost.schedules import Schedule
 from tests.simulation.plays import Cast, Stage, Thread
 from tests.simulation.provider import Fate
@@ -50,8 +52,8 @@ class Scene:
     fate: Fate = Fate.ACCEPTED
     """Of the first call; those after it are accepted."""
     tokens: tuple[int, int] = (1, 2)
-    rounds: tuple[int, int] = (1, 2)
-    """How many turns each sender has. One that has one only plans, claims and calls."""
+    rounds: int = 1
+    """How often S2 rescues, settles doubt and makes a pass. S1 makes one pass: it plans, claims and calls."""
     faults: tuple[str, ...] = ("kill S1", "kill S2")
     """One of them comes, or none."""
     leaps: int = 1
@@ -68,20 +70,23 @@ class _Player:
             stage.give(sender, token)
         self.threads = {
             name: Thread(self._life(sender, rounds))
-            for (name, sender), rounds in zip(self._senders.items(), scene.rounds, strict=True)
+            for (name, sender), rounds in zip(self._senders.items(), (0, scene.rounds), strict=True)
         }
         self.histories = dict.fromkeys(self.threads, 0)
         self.recording = True
 
     def _life(self, sender: Sender, rounds: int) -> Steps[None]:
         yield Sleep(0, "begin")
-        for number in range(rounds):
-            if number or rounds > 1:
-                yield from sender.rescue_abandoned()
+        for number in range(max(1, rounds)):
+            if rounds:
+                with suppress(Unreachable):
+                    yield from sender.rescue_abandoned()
                 yield Sleep(0, f"turn {number} rescued")
-                yield from sender.reconcile()
+                with suppress(Unreachable):
+                    yield from sender.reconcile()
                 yield Sleep(0, f"turn {number} reconciled")
-            yield from sender.one_pass()
+            with suppress(Unreachable):
+                yield from sender.one_pass()
             yield Sleep(0, f"turn {number} passed")
             while seat := self._seat(sender):
                 yield from seat
@@ -99,7 +104,7 @@ class _Player:
         if not living:
             return []
         faults = [] if self._fault else [fault for fault in self._scene.faults if self._makes_sense(fault)]
-        return [*living, *faults, *(["time"] if self._leaps else []), *(["decide"] if self._undecided() else [])]
+        return [*living, *faults, *(["time"] if self._leaps else [])]
 
     def _makes_sense(self, fault: str) -> bool:
         verb, _, name = fault.partition(" ")
@@ -107,9 +112,6 @@ class _Player:
             return True
         thread = self.threads[name]
         return not thread.ended and (verb == "kill" or thread.is_command())
-
-    def _undecided(self) -> bool:
-        return bool(self.stage.prompter.happenings)
 
     def choose(self, choice: str) -> None:
         stage = self.stage
@@ -119,8 +121,6 @@ class _Player:
                 stage.decide()
                 stage.wait(LEAP_SECONDS)
                 self._leaps -= 1
-            case ["decide"]:
-                stage.decide()
             case ["flush"]:
                 stage.redis.master.forget()
                 self._fault = choice
@@ -128,7 +128,7 @@ class _Player:
                 self.threads[name].ended = True
                 self._fault = choice
             case ["mute", name]:
-                self._record(name, self.threads[name].step_and_lose_the_reply())
+                self._record(name, self.threads[name].name(), self.threads[name].step_and_lose_the_reply())
                 self._fault = choice
             case [name]:
                 self._step(name)
@@ -139,19 +139,21 @@ class _Player:
             self.stage.fate = next(self._fates, Fate.ACCEPTED)
         if thread.name() == "answer" and self.stage.fate is not Fate.ACCEPTED_SILENCE:
             self.stage.decide()
-        self._record(name, thread.step())
+        self._record(name, thread.name(), thread.step())
         while not thread.ended and thread.name().startswith(_UNTOUCHED):
             if self.recording and thread.name().startswith("turn") and not self._waits(name):
                 # Of what it was answered it knows no more than this.
-                self.histories[name] = hash((thread.name(), self._senders[name].memory()))
-            self._record(name, thread.step())
+                self.histories[name] = hash((thread.name(), self._leaps, self._senders[name].memory()))
+            self._record(name, thread.name(), thread.step())
 
     def _waits(self, name: str) -> bool:
         return any(process is self._senders[name].process for process, _ in self.stage.prompter.seats)
 
-    def _record(self, name: str, result: object) -> None:
+    def _record(self, name: str, step: str, result: object) -> None:
         if self.recording:
-            self.histories[name] = hash((self.histories[name], _shown(result)))
+            # With the time at which it goes on, where it looks at its clock then.
+            time = self._leaps if step.startswith(("W", "scan pending")) else 0
+            self.histories[name] = hash((self.histories[name], time, _shown(result)))
 
     def state(self) -> int:
         stage, redis = self.stage, self.stage.redis.master

@@ -4,7 +4,7 @@ housekeeping.py and reconciler.py drive them over real ones."""
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ PROVIDER = "mailgun"
 class Terms(passes.Terms):
     """Terms whose attempts have short names, the same in every run of a seed."""
 
-    numbers: Iterator[int]
+    numbers: Iterator[int] = field(kw_only=True)
 
     def attempt(self, row: Delivery) -> Attempt:
         return {**passes.Terms.attempt(self, row), "id": f"a{next(self.numbers)}"}

@@ -13,9 +13,9 @@ AGAIN = "single, sent again"
 SCENES = {
     "accepted, and answered with an error": Scene(fate=Fate.ACCEPTED_ERROR),
     "accepted, and never answered": Scene(text=AGAIN, fate=Fate.ACCEPTED_SILENCE, faults=("kill S1",)),
-    "put off": Scene(fate=Fate.THROTTLED, rounds=(1, 1)),
-    "a lost answer under one token": Scene(tokens=(1, 1), rounds=(1, 1), faults=("mute S1", "mute S2")),
-    "a flushed fence": Scene(rounds=(1, 1), faults=("flush",)),
+    "put off": Scene(fate=Fate.THROTTLED, faults=("kill S1",)),
+    "a lost answer under one token": Scene(tokens=(1, 1), faults=("mute S1",)),
+    "a flushed fence": Scene(faults=("flush",)),
 }
 
 
