@@ -42,7 +42,7 @@ def test_an_edit_within_the_second_before_an_instant_does_not_quarantine_the_sch
         asked: list[Effect] = [next(decisions)]
         assert isinstance(asked[0], ReadRevisions)
         first = Revision(made.versions[0].revision_id, made.id, made.definition, CREATED)
-        answer: object = {name: first for name in asked[0].ids}
+        answer: object = dict.fromkeys(asked[0].ids, first)
         try:
             while True:
                 asked.append(decisions.send(answer))
