@@ -19,6 +19,7 @@ SCENES = {
 }
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
 def test_nothing_is_sent_twice_or_lost_whatever_comes_between(scene: Scene) -> None:
     assert explore(scene, most=20_000) > 500
