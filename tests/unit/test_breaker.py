@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fencepost import breaker, ids
@@ -30,6 +30,7 @@ def key(row: Delivery, **changes: object) -> str:
     return breaker.content_key(row, mail, breaker.slot_width(rule, row["due_at"], MOST))
 
 
+@settings(max_examples=50, deadline=None)
 @given(recurrence=st.sampled_from(RECURRENCES), hours=st.integers(0, 24 * 40))
 def test_two_instants_of_a_rule_are_never_in_one_slot(recurrence: dict[str, str], hours: int) -> None:
     rule = rule_of(definition(recurrence=recurrence), at("2026-03-01 00:00"))
