@@ -31,7 +31,9 @@ def read_requests(ledger: Path) -> list[dict[str, Any]]:
 
 def read_records(database: Database[dict[str, Any]]) -> dict[str, Any]:
     """Schedules, live and archived, deliveries and skips."""
-    found = {row["_id"]: row for row in [*database.archive.find(), *database.schedules.find()]}
+    # Live first: what is archived in between is in the archive then, and would be in neither the other way round.
+    live = list(database.schedules.find())
+    found = {row["_id"]: row for row in [*database.archive.find(), *live]}
     return {
         "schedules": [_schedule(row) for row in found.values()],
         "deliveries": [_delivery(row) for row in database.deliveries.find()],
