@@ -13,7 +13,8 @@ local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local epoch = redis.call('GET', KEYS[1])
 
 if epoch and string.match(epoch, '^(%w+):') == run_id then
-  redis.call('EXPIRE', KEYS[1], ARGV[2])
+  -- The same value again, where EXPIRE would do: a Redis that is full refuses this, and so tells that it can't be written to.
+  redis.call('SET', KEYS[1], epoch, 'EX', ARGV[2])
   return epoch
 end
 
