@@ -11,7 +11,8 @@ from tests.chaos.ground import versions
 from tests.support.missing import missing
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
 def test_three_seeds_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     try:
         versions()
