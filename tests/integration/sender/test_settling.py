@@ -20,16 +20,18 @@ def alarms(world: World) -> dict[str, str]:
 
 def test_what_was_accepted_is_found_and_what_was_not_is_held_with_an_alarm(make_world: MakesWorld) -> None:
     world = make_world(QUICKLY)
-    world.provider.dials(faults={"accept_and_500": 0.5, "refuse_500": 0.5}, seed=7)
+    # The rest is answered: a provider that leaves nothing but doubts is left alone for longer and longer.
+    world.provider.dials(faults={"accept_and_500": 0.3, "refuse_500": 0.3}, seed=7)
     world.start(2, SEATS="20")
     world.once(40, world.soon(0))
     rows = eventually(lambda: all_of(world, {"accepted", "held"}, 40), seconds=30)
     accepted = {entry["delivery_id"] for entry in world.ledger()}
-    assert 10 < len(accepted) < 30
     assert {row["_id"] for row in rows if row["state"] == "accepted"} == accepted
-    assert all(row["attempts"][-1]["settled_by"] == "reconciler" for row in rows)
+    doubted = [row for row in rows if row["attempts"][-1]["outcome"] == "unknown"]
+    assert {row["attempts"][-1]["settled_by"] for row in doubted} == {"reconciler"}
+    assert {row["state"] for row in doubted} == {"accepted", "held"}
     held = 40 - len(accepted)
-    eventually(lambda: alarms(world)["held"].startswith(f"{held} mails are held"))
+    eventually(lambda: alarms(world).get("held", "").startswith(f"{held} mails are held"))
 
 
 @pytest.mark.parametrize(("policy", "least_seconds"), [("resend", 4), ("resend_at_once", 0)])
