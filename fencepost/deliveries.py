@@ -185,7 +185,8 @@ class Settlement:
             case Author.RESCUER:
                 return (State.SENDING,)
             case Author.RECONCILER:
-                return (State.UNKNOWN, State.HELD) if self.state is State.ACCEPTED else (State.UNKNOWN,)
+                found_out = self.state in (State.ACCEPTED, State.CANCELLED)
+                return (State.UNKNOWN, State.HELD) if found_out else (State.UNKNOWN,)
             case Author.PROVIDER:
                 # What is `sending` is its owner's, who knows more; what is pending was taken for not sent, and was not.
                 return (State.PENDING, State.UNKNOWN, State.HELD)

@@ -20,6 +20,9 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a mail is looked up again of which no record will tell more."""
 
 
+_SKIPPED = "Its instant was skipped before anybody could call; nothing was sent."
+
+
 class Evidence(StrEnum):
     """What a provider's records say about a delivery."""
 
@@ -114,12 +117,14 @@ def wants_look_up(row: Delivery, policy: Policy, window: Window, now: datetime) 
 
 
 def reconcile(
-    row: Delivery, trace: Trace | None, policy: Policy, window: Window, now: datetime
+    row: Delivery, trace: Trace | None, policy: Policy, window: Window, now: datetime, *, skipped: bool = False
 ) -> Settlement | Postponed:
     """Decide on one delivery that is unknown or held. `trace` is what the records say, read after `row` was; None: they were
-    not asked. `now` is the server's clock."""
+    not asked. `now` is the server's clock. `skipped`: its instant was skipped in the end, so its attempt was not let call."""
     if trace and trace.evidence is Evidence.ACCEPTED:
         return _settled(row, State.ACCEPTED, now, trace.detail, receipt=trace.receipt)
+    if skipped:
+        return _settled(row, State.CANCELLED, now, _SKIPPED, reason=_SKIPPED)
     if row["state"] == State.HELD:
         return _again(row, window, now)
     if policy is Policy.RESEND_AT_ONCE:

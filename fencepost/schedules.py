@@ -197,6 +197,9 @@ def judge(schedule: Schedule, rules: Rules, instant: datetime, skipped: bool) ->
         return Judgement(Ruling.CANCEL, reason="an edit took this instant away")
     if schedule.quarantined and schedule.quarantined.frozen:
         return Judgement(Ruling.WAIT, stopped=True)
+    if schedule.last_run_at is None or instant > schedule.last_run_at:
+        # An edit has fixed its text, but no plan has decided that it runs: the next one may find it late, and skip it.
+        return Judgement(Ruling.WAIT)
     return Judgement(Ruling.SEND, version=owner)
 
 

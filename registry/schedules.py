@@ -169,7 +169,7 @@ def delete_schedule(path: ScheduleId, header: IfMatch) -> Response:
 
     schedule = edit(p, path.schedule_id, header.if_match, decide)
     # After the edit: what is planned from now on finds the schedule deleted. A request that broke off here is repeated.
-    in_flight = p.store.deliveries.cancel_of_schedule(schedule.id, SkipReason.DELETED)
+    in_flight = p.store.deliveries.cancel_of_schedule(schedule.id, schedule.versions[-1].since, SkipReason.DELETED)
     log.info("A schedule was deleted.", action="schedule.deleted", schedule_id=schedule.id, in_flight=len(in_flight))
     return Reply(edited_schedule(schedule, in_flight), headers=etag(schedule)).response()
 

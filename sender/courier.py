@@ -41,12 +41,13 @@ _BROKEN_OFF_SECONDS = 60
 class _Seat:
     """One delivery under way: its decisions, and the effect they wait for."""
 
-    __slots__ = ("asks", "called", "decisions", "item")
+    __slots__ = ("asks", "called_at", "decisions", "item")
 
     def __init__(self, item: Claimed, decisions: Decisions[Settlement] | None) -> None:
         self.item, self.decisions = item, decisions
         self.asks: AskFence | None = None
-        self.called = False
+        self.called_at: float | None = None
+        """When its call began, in steady seconds; None before."""
 
 
 class Courier:
@@ -154,9 +155,10 @@ class Courier:
         for seat, reply in self._transport.poll(idle):
             assert isinstance(seat, _Seat)
             self._failpoints.hit("W6.after")
-            self._resume(seat, self._outcome(seat.item.attempt["provider"], reply))
+            self._resume(seat, self._outcome(seat, reply))
 
-    def _outcome(self, name: str, reply: Reply) -> Outcome:
+    def _outcome(self, seat: _Seat, reply: Reply) -> Outcome:
+        name, now = seat.item.attempt["provider"], self._clock.steady()
         try:
             outcome = self._providers[name].outcome(reply)
         except Exception:  # noqa: BLE001 it is said, and survived
@@ -165,7 +167,7 @@ class Courier:
                 OutcomeKind.UNKNOWN, "The provider's answer could not be read: the mail may have been sent."
             )
         pause = self._pauses[name]
-        pause.observe(outcome, self._clock.steady())
+        pause.observe(outcome, seat.called_at or now, now)
         if pause.away:
             self._outages.note(Unreachable(name, pause.away))
         else:
@@ -254,7 +256,7 @@ class Courier:
                             effect = seat.decisions.throw(Invalid(problem))
                             continue
                         self._failpoints.hit("W6.before")
-                        seat.called = True
+                        seat.called_at = self._clock.steady()
                         self._transport.start(seat, request, self._patience.call_seconds)
                         return
                     case _:
@@ -272,7 +274,7 @@ class Courier:
     def _broken_off(self, seat: _Seat) -> Settlement:
         """What nobody foresaw happened to one mail: it is tried again, though not soon, unless it may have been called."""
         now, item = self._clock.now(), seat.item
-        if seat.called:
+        if seat.called_at is not None:
             why = "Something broke after the call had begun: the mail may have been sent."
             gained = Attempt(ended_at=now, outcome="unknown", detail=why)
             return Settlement(item.row["_id"], item.attempt["id"], State.UNKNOWN, gained, reason=why)

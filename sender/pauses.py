@@ -29,9 +29,9 @@ class Pause:
     _refused_until: float = 0.0
     _doubts: int = 0
 
-    def observe(self, outcome: Outcome, now: float) -> None:
-        """Take note of how a call ended. Refusals of us double the wait, up to half a minute; an accepted mail ends that, but not
-        a wait that the provider asked for."""
+    def observe(self, outcome: Outcome, began: float, now: float) -> None:
+        """Take note of how a call ended that began then. Refusals of us double the wait, up to half a minute; an accepted mail
+        ends that, but not a wait that the provider asked for."""
         match outcome.kind:
             case OutcomeKind.ACCEPTED | OutcomeKind.REJECTED:
                 self._refused_until, self.refusals, self._doubts = 0.0, 0, 0
@@ -39,7 +39,7 @@ class Pause:
             case OutcomeKind.THROTTLED:
                 self._asked_until = max(self._asked_until, now + (outcome.retry_after_seconds or _SHORTEST))
             case OutcomeKind.UNAVAILABLE:
-                self._leave_alone(now)
+                self._leave_alone(began, now)
                 if outcome.misconfigured:
                     self.misconfigured, self.takes_mail = outcome.detail, False
                 else:
@@ -47,7 +47,7 @@ class Pause:
             case OutcomeKind.UNKNOWN:
                 self._doubts += 1
                 if self._doubts >= _DOUBTS:
-                    self._leave_alone(now)
+                    self._leave_alone(began, now)
                     self.away = outcome.detail
 
     def allows(self, now: float) -> int | None:
@@ -61,8 +61,8 @@ class Pause:
         no mail to find out with must not stay in doubt."""
         return self.misconfigured or (self.away if now < self._refused_until + _FINDS_OUT else "")
 
-    def _leave_alone(self, now: float) -> None:
-        # Calls that were under way together refuse together: only the first after a pause makes it longer.
-        if now >= self._refused_until:
+    def _leave_alone(self, began: float, now: float) -> None:
+        # Calls that were under way together fail together, if not at once: only one that began after the last pause is news.
+        if began >= self._refused_until:
             self._refused_until = now + min(_LONGEST, _SHORTEST * 2.0 ** min(self.refusals, 32))
             self.refusals += 1

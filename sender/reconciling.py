@@ -6,6 +6,7 @@ from datetime import datetime
 from fencepost.deliveries import Delivery, Settlement
 from fencepost.events import Event
 from fencepost.messages import message_id
+from fencepost.occurrences import Origin
 from fencepost.reconciliation import (
     Evidence,
     Policy,
@@ -19,7 +20,7 @@ from fencepost.reconciliation import (
     wants_look_up,
 )
 from fencepost.store.revisions import Revision
-from sender.effects import Decisions, LookAgain, LookUp, ReadEvents, ReadRevisions, SettleAll
+from sender.effects import Decisions, LookAgain, LookUp, ReadEvents, ReadRevisions, ReadSkips, SettleAll
 
 _NO_TEXT = Trace(Evidence.NO_RECORDS, "Its text is not on record, so the provider's records can't be searched for it.")
 
@@ -31,17 +32,28 @@ def reconcile_all(
     settling window must not hang on a sender's. At most so many are looked up; the others come in a later round."""
     texts: dict[str, Revision] = yield ReadRevisions({row["revision_id"] for row in rows if row["revision_id"]})
     policies = {row["_id"]: _policy(row, texts) for row in rows}
+    unsure = {(row["schedule_id"], row["due_at"]) for row in rows if _may_be_skipped(row)}
+    skipped: set[tuple[str, datetime]] = (yield ReadSkips(unsure)) if unsure else set()
+    never_called = {
+        row["_id"] for row in rows if _may_be_skipped(row) and (row["schedule_id"], row["due_at"]) in skipped
+    }
     events: dict[str, list[Event]] = yield ReadEvents([row["_id"] for row in rows])
     traces = {row["_id"]: told(events.get(row["_id"], [])) for row in rows}
     wanting = [
-        row for row in rows if traces[row["_id"]] is None and wants_look_up(row, policies[row["_id"]], window, now)
+        row
+        for row in rows
+        if traces[row["_id"]] is None
+        and row["_id"] not in never_called
+        and wants_look_up(row, policies[row["_id"]], window, now)
     ]
     asked, later = wanting[:look_ups], {row["_id"] for row in wanting[look_ups:]}
     references = [reference for row in asked if (reference := _reference(row, texts))]
     found: dict[str, Trace] = (yield LookUp(references)) if references else {}
     traces |= {row["_id"]: found.get(row["_id"], _NO_TEXT) for row in asked}
     verdicts = [
-        reconcile(row, traces[row["_id"]], policies[row["_id"]], window, now) for row in rows if row["_id"] not in later
+        reconcile(row, traces[row["_id"]], policies[row["_id"]], window, now, skipped=row["_id"] in never_called)
+        for row in rows
+        if row["_id"] not in later
     ]
     settlements = [verdict for verdict in verdicts if isinstance(verdict, Settlement)]
     postponed = [verdict for verdict in verdicts if isinstance(verdict, Postponed)]
@@ -49,6 +61,12 @@ def reconcile_all(
     if postponed:
         yield LookAgain(postponed)
     return [settlement for settlement in settlements if settlement not in missed]
+
+
+def _may_be_skipped(row: Delivery) -> bool:
+    """Whether its only attempt is that of the pass that inserted it. Such an attempt calls nobody before its schedule has
+    moved on; if the sender is lost in between, another plan may skip the instant."""
+    return row["origin"] == Origin.SCHEDULE and row["attempt_no"] == 1 and not row.get("ordered")
 
 
 def _policy(row: Delivery, texts: dict[str, Revision]) -> Policy:

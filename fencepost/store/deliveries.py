@@ -273,12 +273,14 @@ class Deliveries:
                 {"$set": {"not_before": until, "queue_at": until}},
             )
 
-    def cancel_of_schedule(self, schedule_id: str, reason: str) -> list[str]:
-        """A pause or a delete: cancel what its own occurrences still have pending. Returns the ids of those under way."""
+    def cancel_of_schedule(self, schedule_id: str, until: datetime, reason: str) -> list[str]:
+        """A pause or a delete that took effect at `until`: cancel what the schedule's own occurrences up to then still have
+        pending. Returns the ids of those under way."""
         own = {"schedule_id": schedule_id, "origin": "schedule"}
         with answering():
+            # Of later instants nothing is planned before a resume. A frozen server may get to this only after one.
             self.database.deliveries.update_many(
-                {**own, "state": "pending", "ordered": {"$ne": True}}, _cancelled(reason)
+                {**own, "state": "pending", "ordered": {"$ne": True}, "due_at": {"$lte": until}}, _cancelled(reason)
             )
             return [
                 row["_id"]

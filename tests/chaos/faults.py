@@ -48,7 +48,7 @@ class Troublemaker:
         self.done: list[dict[str, Any]] = []
         self.senders: list[Victim] = []
         self._ground, self._fork, self._dial, self._restart_registry = ground, fork, dial, restart_registry
-        self._proxies = {**ground.proxies, "provider": provider_proxy}
+        self._provider_proxy = provider_proxy
 
     def start(self, count: int) -> None:
         """Begin so many senders."""
@@ -71,7 +71,8 @@ class Troublemaker:
         record: dict[str, Any] = {"kind": fault.kind, "from": time.time(), "to": time.time()}
         self.done.append(record)
         if what in ("cut", "delay", "lose_replies", "swallow_replies", "swallow_requests"):
-            undo = self._trouble_network(self._proxies[target], what)
+            proxy = self._provider_proxy if target == "provider" else self._ground.proxy(target, fault.choice)
+            undo = self._trouble_network(proxy, what)
         else:
             undo = getattr(self, f"_{target}_{what}")(fault, record)
 

@@ -1,5 +1,5 @@
-"""The servers under a chaos run, each a process that may be killed and frozen: three members of a MongoDB replica set, etcd and
-Redis, the last two behind a proxy that cuts, delays and swallows."""
+"""The servers under a chaos run, each a process that may be killed and frozen, behind a proxy that cuts, delays and swallows:
+three members of a MongoDB replica set, which know one another by their proxies, etcd and Redis."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -24,6 +24,9 @@ from tests.support.proxy import Proxy
 _MEMBERS = 3
 _ELECTION_MS, _HEARTBEAT_MS = 2000, 500
 """MongoDB's own ten seconds would leave no time for other faults in a run of twenty."""
+_SERVES, _REMOVED = {1, 2}, 10
+"""States of a member: primary and secondary; and one that does not know that it belongs to the set.
+https://www.mongodb.com/docs/manual/reference/replica-states/"""
 _UNSAFE_ETCD = {"3.5.0", "3.5.1", "3.5.2"}
 
 
@@ -59,11 +62,10 @@ class Ground:
         self.redis = self._keep(start_redis(folder, wait=False))
         for process in (*self.mongodb, self.etcd, self.redis):
             process.wait_ready()
-        self.mongodb_url = _initiate(self.mongodb)
-        self.proxies = {
-            "etcd": self._stack.enter_context(Proxy.before(self.etcd.url)),
-            "redis": self._stack.enter_context(Proxy.before(self.redis.url)),
+        self._proxies = {
+            process.name: self._stack.enter_context(Proxy.before(process.url)) for process in self.processes
         }
+        self.mongodb_url = _initiate(self.mongodb, [self._proxies[member.name].address for member in self.mongodb])
         self.primary(seconds=60)
 
     @property
@@ -73,8 +75,17 @@ class Ground:
     @property
     def servers(self) -> Servers:
         """As processes of ours are to reach them: through the proxies."""
-        etcd, redis = (self.proxies[name].url(getattr(self, name).url) for name in ("etcd", "redis"))
+        etcd, redis = (self._proxies[process.name].url(process.url) for process in (self.etcd, self.redis))
         return Servers(self.mongodb_url, (etcd,), redis, tuple(self.processes))
+
+    def proxy(self, server: str, choice: int) -> Proxy:
+        """The one before this server; for MongoDB that of a member that answers, the primary every other time."""
+        if server != "mongodb":
+            return self._proxies[getattr(self, server).name]
+        member = self.mongodb[choice // 2 % len(self.mongodb)]
+        if choice % 2 or _state(member) not in _SERVES:
+            member = self.primary() or member
+        return self._proxies[member.name]
 
     def primary(self, seconds: float = 0) -> Process | None:
         """The member that takes writes, waited for that long; None if there is none."""
@@ -95,7 +106,7 @@ class Ground:
 
     def heal(self) -> None:
         """Every server runs and answers, and the proxies pass everything."""
-        for proxy in self.proxies.values():
+        for proxy in self._proxies.values():
             proxy.heal()
         for process in self.processes:
             if process.alive:
@@ -105,6 +116,18 @@ class Ground:
         for process in self.processes:
             process.wait_ready()
         assert self.primary(seconds=60), "MongoDB has no primary"
+        for member in self.mongodb:
+            self._heal_member(member)
+
+    def _heal_member(self, member: Process) -> None:
+        """Wait until it serves. One that started while its proxy passed nothing did not find itself in the set: it starts again."""
+        ends = time.monotonic() + 30
+        while _state(member) not in _SERVES:
+            if _state(member) == _REMOVED:
+                member.kill()
+                member.start().wait_ready()
+            assert time.monotonic() < ends, f"{member.name} is in state {_state(member)}"
+            time.sleep(0.2)
 
     def close(self) -> None:
         self._stack.close()
@@ -139,9 +162,8 @@ def _listens(port: int) -> bool:
         return True
 
 
-def _initiate(members: list[Process]) -> str:
-    """Make them one replica set; its address."""
-    hosts = [member.url.removeprefix("mongodb://") for member in members]
+def _initiate(members: list[Process], hosts: list[str]) -> str:
+    """Make them one replica set whose members are known by these hosts; its address."""
     # The first is preferred, so that it is known from the start who becomes primary.
     config = {
         "_id": REPLICA_SET,
@@ -151,6 +173,17 @@ def _initiate(members: list[Process]) -> str:
     with MongoClient[dict[str, object]](members[0].url, directConnection=True, timeoutMS=10_000) as client:
         client.admin.command("replSetInitiate", config)
     return f"mongodb://{','.join(hosts)}/?replicaSet={REPLICA_SET}"
+
+
+def _state(member: Process) -> int | None:
+    """Its state in the set, by number; None if it does not answer."""
+    with MongoClient[dict[str, Any]](member.url, directConnection=True, timeoutMS=500) as client:
+        try:
+            return int(client.admin.command("replSetGetStatus")["myState"])
+        except OperationFailure:
+            return _REMOVED
+        except PyMongoError:
+            return None
 
 
 def _hello(member: Process) -> dict[str, Any]:

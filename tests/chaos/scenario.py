@@ -30,7 +30,7 @@ PROCESSES = {
 }
 NETWORK = {
     f"{server}.{what}": (1, 1, 4)
-    for server in ("etcd", "redis", "provider")
+    for server in ("mongodb", "etcd", "redis", "provider")
     for what in ("cut", "delay", "lose_replies", "swallow_replies", "swallow_requests")
 }
 FAULTS = {**PROCESSES, **NETWORK, "provider.bad": (2, 2, 5)}

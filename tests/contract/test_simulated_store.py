@@ -120,8 +120,9 @@ class Pair:
 
     def cancel_all(self) -> None:
         if self.random.random() < 0.2:
-            real = self.real.deliveries.cancel_of_schedule(self._made.id, "paused")
-            simulated = at_once(self.simulated.deliveries.cancel_of_schedule(self._made.id, "paused"))
+            until = now() + timedelta(seconds=self.random.uniform(-600, 60))
+            real = self.real.deliveries.cancel_of_schedule(self._made.id, until, "paused")
+            simulated = at_once(self.simulated.deliveries.cancel_of_schedule(self._made.id, until, "paused"))
             assert sorted(real) == sorted(simulated)
 
     def defer(self) -> None:

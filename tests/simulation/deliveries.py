@@ -175,14 +175,14 @@ class Deliveries:
             )
         )
 
-    def cancel_of_schedule(self, schedule_id: str, reason: str) -> Steps[list[str]]:
+    def cancel_of_schedule(self, schedule_id: str, until: datetime, reason: str) -> Steps[list[str]]:
         def own() -> list[Delivery]:
             return [
                 row for row in self.rows.values() if row["schedule_id"] == schedule_id and row["origin"] == "schedule"
             ]
 
         def unordered() -> list[Delivery]:
-            return [row for row in own() if not row["ordered"]]
+            return [row for row in own() if not row["ordered"] and row["due_at"] <= until]
 
         yield from _command("cancel those of the schedule", lambda: self._cancel(unordered(), reason))
         return (

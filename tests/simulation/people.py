@@ -1,6 +1,7 @@
 """People who edit, pause, resume, delete and cancel while mail is under way: what registry/editing.py does, as a generator."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -40,13 +41,13 @@ class Registry:
                 if stops is None:
                     return False
                 try:
-                    yield from self._write(before, stops, text)
+                    since = yield from self._write(before, stops, text)
                     break
                 except Conflict:
                     continue
             if verb in ("pause", "delete"):
                 reason = SkipReason.PAUSED if verb == "pause" else SkipReason.DELETED
-                yield from self._store.deliveries.cancel_of_schedule(schedule_id, reason)
+                yield from self._store.deliveries.cancel_of_schedule(schedule_id, since, reason)
         except Unreachable:
             return False
         return True
@@ -63,7 +64,7 @@ class Registry:
                 return {"deleted": Stop(self._clock.now(), "")}
         return {}
 
-    def _write(self, before: Schedule, stops: dict[str, Any], text: str) -> Steps[None]:
+    def _write(self, before: Schedule, stops: dict[str, Any], text: str) -> Steps[datetime]:
         now, revision_id = self._clock.now(), before.versions[-1].revision_id
         definition = DEFINITIONS[text] if text else None
         if definition is not None:
@@ -72,6 +73,7 @@ class Registry:
         rules = RULES.rules(before, self._store.records.revisions)
         after = self._edited(before, rules, now=now, revision_id=revision_id, definition=definition, **stops)
         yield from self._store.schedules.write_edit(before, after)
+        return after.versions[-1].since
 
     def cancel(self, delivery_id: str) -> Steps[bool]:
         """A person cancels one mail; whether it is acknowledged."""

@@ -62,6 +62,9 @@ def _judge_instant(store: SimulatedStore, watch: Watch, schedule_id: str, instan
         late = skip in ("misfire", "window") and any(policy != "all" for policy in in_force)
         if not late and not (skip in ("paused", "deleted") and stopped):
             raise Violation(f"{schedule_id} at {instant} was skipped ({skip}), and should have run")
+        for mail in store.deliveries.rows.values():
+            if (mail["schedule_id"], mail["due_at"]) == (schedule_id, instant) and mail["state"] != "cancelled":
+                raise Violation(f"{short(mail['_id'])} is {mail['state']}, and its instant was skipped ({skip})")
         return
     if not version.runs and schedule.deleted and version.no == schedule.version:
         return

@@ -118,6 +118,18 @@ def test_only_what_is_found_changes_a_held_mail() -> None:
     assert verdict.allowed_from == (State.UNKNOWN,)
 
 
+@pytest.mark.parametrize("state", [State.UNKNOWN, State.HELD])
+@pytest.mark.parametrize("policy", Policy)
+def test_what_was_skipped_in_the_end_is_cancelled_unless_the_provider_took_it(state: State, policy: Policy) -> None:
+    verdict = reconcile(row(state), None, policy, WINDOW, SINCE, skipped=True)
+    assert isinstance(verdict, Settlement)
+    assert (verdict.state, verdict.author) == (State.CANCELLED, Author.RECONCILER)
+    assert state in verdict.allowed_from
+    taken = reconcile(row(state), trace(Evidence.ACCEPTED), policy, WINDOW, SINCE, skipped=True)
+    assert isinstance(taken, Settlement)
+    assert taken.state is State.ACCEPTED
+
+
 def test_look_ups_come_at_the_set_times_and_then_at_the_windows_end() -> None:
     now, seen = SINCE, []
     while (now := WINDOW.next_look_up(row(), now)) <= EDGE:

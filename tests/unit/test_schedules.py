@@ -63,11 +63,20 @@ def test_a_mail_waits_until_its_instant_is_frozen() -> None:
 def test_a_mail_of_a_frozen_instant_goes_with_the_text_of_the_version_that_owns_it() -> None:
     made = schedule(CREATED)
     texts = Texts(made)
-    changed = edit(made, texts, at("2026-03-02 12:00:03"), EVEN)
+    planned = plan(made, texts.rules, at("2026-03-02 12:00:01"), Limits())
+    assert planned is not None
+    changed = edit(planned.after, texts, at("2026-03-02 12:00:03"), EVEN)
     judgement = judge(changed, texts.rules, at("2026-03-02 12:00"), skipped=False)
     assert judgement.ruling is Ruling.SEND
     assert judgement.version is not None
     assert judgement.version.no == 1
+
+
+def test_a_mail_whose_instant_no_plan_has_decided_about_waits_though_an_edit_has_fixed_its_text() -> None:
+    made = schedule(CREATED)
+    texts = Texts(made)
+    changed = edit(made, texts, at("2026-03-02 12:00:03"), EVEN)
+    assert judge(changed, texts.rules, at("2026-03-02 12:00"), skipped=False).ruling is Ruling.WAIT
 
 
 def test_a_mail_whose_instant_an_edit_took_away_is_cancelled() -> None:

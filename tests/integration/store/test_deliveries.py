@@ -206,9 +206,17 @@ def test_pending_ones_come_in_the_order_of_the_queue_and_not_before_their_time(s
 def test_a_pause_cancels_what_is_pending_and_names_what_is_under_way(store: Store) -> None:
     rows = pending(3)
     store.deliveries.insert([sending(rows[0]), *rows[1:]])
-    under_way = store.deliveries.cancel_of_schedule(rows[0]["schedule_id"], "paused")
+    under_way = store.deliveries.cancel_of_schedule(rows[0]["schedule_id"], rows[0]["due_at"], "paused")
     assert under_way == [rows[0]["_id"]]
     assert [stored(store, row)["state"] for row in rows] == ["sending", "cancelled", "cancelled"]
+
+
+def test_a_pause_that_is_written_late_leaves_what_was_planned_after_a_resume(store: Store) -> None:
+    before, after = pending(2)
+    after = {**after, "due_at": before["due_at"] + timedelta(seconds=1)}
+    store.deliveries.insert([before, after])
+    store.deliveries.cancel_of_schedule(before["schedule_id"], before["due_at"], "paused")
+    assert [stored(store, row)["state"] for row in (before, after)] == ["cancelled", "pending"]
 
 
 def pending_again(rows: list[Delivery]) -> list[Delivery]:
