@@ -47,6 +47,8 @@ class Troublemaker:
         """`fork` begins another sender, `dial` sets the provider's shares of faults and its latency."""
         self.done: list[dict[str, Any]] = []
         self.senders: list[Victim] = []
+        self.spared = 0
+        """So many of the first are never ended, only frozen."""
         self._ground, self._fork, self._dial, self._restart_registry = ground, fork, dial, restart_registry
         self._provider_proxy = provider_proxy
 
@@ -91,7 +93,7 @@ class Troublemaker:
         return self._replace(fault, record, lambda victim: victim.terminate())
 
     def _replace(self, fault: Fault, record: dict[str, Any], end: Callable[[Victim], object]) -> Undo:
-        victim = self._victim(fault)
+        victim = self._victim(fault, self.spared)
         record["pid"] = victim.pid
         victim.resume()  # one that is frozen hears of it only when it goes on
         end(victim)
@@ -104,8 +106,8 @@ class Troublemaker:
         victim.pause()
         return victim.resume
 
-    def _victim(self, fault: Fault) -> Victim:
-        return self.senders[fault.choice % len(self.senders)]
+    def _victim(self, fault: Fault, spared: int = 0) -> Victim:
+        return self.senders[spared + fault.choice % (len(self.senders) - spared)]
 
     # -- servers -----------------------------------------------------------------------------------------------------
 

@@ -69,6 +69,50 @@ def report(runs: Sequence[Row], versions: Mapping[str, str], seconds: float, tod
     return "\n".join(lines)
 
 
+_SOAK = "## Soak"
+
+
+def with_soak(text: str, section: str) -> str:
+    """The report with this section at its end, instead of the one that it had."""
+    return f"{text.partition(_SOAK)[0].rstrip()}\n\n{section}"
+
+
+def soak_of(text: str) -> str:
+    """The soak's section of a report; empty if it has none."""
+    _, heading, rest = text.partition(_SOAK)
+    return heading + rest
+
+
+def soak_section(
+    run: Row, minutes: float, held: Mapping[str, tuple[float, float]], remembered: int, today: datetime | None = None
+) -> str:
+    """The section about one long run. `held` is what was held in the second quarter of the time and in the last, by name."""
+    counts, faults = Counter(run["counts"]), sum(run["faults"].values())
+    lost = sum(problem.startswith("lost:") for problem in run["problems"])
+    names = {
+        "memory_mb": "memory of the sender that was never ended, MiB",
+        "descriptors": "its file descriptors",
+        "threads": "its threads",
+        "leases": "leases in etcd",
+        "keys": "keys in etcd",
+        "connections": "connections to MongoDB",
+    }
+    lines = [
+        _SOAK,
+        "",
+        f"{today or datetime.now(UTC):%Y-%m-%d}, `python -m tests.chaos.soak --minutes {minutes:g} --seed {run['seed']}`: three senders,"
+        f" {faults} faults, {run['occurrences']} occurrences, {counts['sent']} mails accepted; duplicated **{counts['duplicated']}**,"
+        f" lost **{lost}**, held {counts['held']}, unknown at the end {counts['unknown']}. Medians of the second quarter of the time and"
+        f" of the last; {remembered} keys of the fence in Redis at the end, which expire after a week.",
+        "",
+        "| held | second quarter | last quarter |",
+        "|---|---|---|",
+        *(f"| {names[name]} | {early:g} | {late:g} |" for name, (early, late) in held.items()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
 _HOW_TO_READ = (
     "How to read it: the verdict is that of a checker that shares no code with Fencepost; it compares what people asked of the"
     " API, the provider's own ledger, and what is on record in the end. Duplicated and lost must be 0: a mail accepted twice,"

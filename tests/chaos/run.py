@@ -111,10 +111,11 @@ class Run:
             sender.wait_ready()
         self.registry.wait_ready()
 
-    def play(self, seed: int) -> Scenario:
-        """The scenario of that seed, to the end of its last fault and its last call."""
+    def play(self, seed: int, write: Callable[[int, int], Scenario] = scenario) -> Scenario:
+        """The scenario of that seed, to the end of its last fault and its last call. `write` is told the seed and the first
+        instant."""
         self.begin()
-        story = scenario(seed, int(time.time()) + _LEAD_SECONDS)
+        story = write(seed, int(time.time()) + _LEAD_SECONDS)
         self.index_lag_ms = story.index_lag_ms
         self.dial()
         self.office.work([*story.first, *story.actions], story.begins)

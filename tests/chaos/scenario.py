@@ -11,7 +11,7 @@ PEOPLE = 3
 SECONDS = 15
 """From the first due instant to the last."""
 
-_INTERVALS, _ONCE = 44, 14
+_INTERVALS, _ONCE, _LONG_INTERVALS = 44, 14, 24
 _CALLS = 45
 
 PROCESSES = {
@@ -74,19 +74,16 @@ class Action:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One run. `first` are the schedules that are written before it begins."""
+    """One run. `first` are the schedules that are written before it begins; it `begins` when the first instant is due, and
+    `ends` when the last is, in seconds since 1970."""
 
     seed: int
     begins: int
+    ends: int
     first: tuple[Action, ...]
     actions: tuple[Action, ...]
     faults: tuple[Fault, ...]
     index_lag_ms: int
-
-    @property
-    def ends(self) -> int:
-        """When the last instant is due, in seconds since 1970."""
-        return self.begins + SECONDS
 
 
 def scenario(seed: int, begins: int) -> Scenario:
@@ -94,20 +91,43 @@ def scenario(seed: int, begins: int) -> Scenario:
     chance = random.Random(seed)
     first = tuple(_creations(chance, begins))
     actions = sorted(_actions(chance, begins, first), key=lambda action: action.at)
-    return Scenario(seed, begins, first, tuple(actions), tuple(_faults(chance)), chance.randrange(0, 1500))
+    faults = tuple(_faults(chance, SECONDS, pause=(0.7, 2)))
+    return Scenario(seed, begins, begins + SECONDS, first, tuple(actions), faults, chance.randrange(0, 1500))
+
+
+def long_scenario(seed: int, begins: int, seconds: int) -> Scenario:
+    """A run of that length: a few mails a second, a fault every six seconds or so, and somebody who edits, pauses or resumes as
+    often."""
+    chance = random.Random(seed)
+    ends = begins + seconds
+    first = [
+        _creation(-3, number, f"every-{number}", _interval(begins, f"{3 + number % 7}s", number % 3, ends), chance, 1)
+        for number in range(_LONG_INTERVALS)
+    ]
+    actions: list[Action] = []
+    for number in range(seconds // 6):
+        of = chance.choice(first)
+        verb, at = chance.choice(["edit", "edit", "pause", "resume", "resume", "trigger"]), chance.uniform(0.5, seconds)
+        sets = (
+            {"text": f"Text {number}."} if verb == "edit" else _changes(chance, verb, number, of.sets["rule"], begins)
+        )
+        actions.append(Action(at, of.person, verb, of.schedule, sets))
+    actions.sort(key=lambda action: action.at)
+    faults = tuple(_faults(chance, seconds, pause=(3, 9)))
+    return Scenario(seed, begins, ends, tuple(first), tuple(actions), faults, index_lag_ms=500)
 
 
 def _creations(chance: random.Random, begins: int) -> Iterator[Action]:
     for number in range(_INTERVALS):
-        rule = _interval(begins, f"{chance.choice([1, 2, 2, 3])}s", chance.randrange(3))
+        rule = _interval(begins, f"{chance.choice([1, 2, 2, 3])}s", chance.randrange(3), begins + SECONDS)
         yield _creation(-3, number, f"every-{number}", rule, chance, recipients=1)
     for number in range(_ONCE):
         rule = {"type": "once", "at": _iso(begins + chance.randrange(1, SECONDS))}
         yield _creation(-3, number, f"once-{number}", rule, chance, recipients=chance.choice([1, 2, 3]))
 
 
-def _interval(begins: int, every: str, offset: int) -> dict[str, Any]:
-    return {"type": "interval", "every": every, "starts_at": _iso(begins + offset), "ends_at": _iso(begins + SECONDS)}
+def _interval(begins: int, every: str, offset: int, ends: int) -> dict[str, Any]:
+    return {"type": "interval", "every": every, "starts_at": _iso(begins + offset), "ends_at": _iso(ends)}
 
 
 def _creation(
@@ -154,10 +174,10 @@ def _changes(chance: random.Random, verb: str, number: int, rule: Mapping[str, A
     return {}
 
 
-def _faults(chance: random.Random) -> Iterator[Fault]:
+def _faults(chance: random.Random, until: float, pause: tuple[float, float]) -> Iterator[Fault]:
     at, busy = 0.5, dict[str, float]()
     kinds, weights = list(FAULTS), [weight for weight, _, _ in FAULTS.values()]
-    while at < SECONDS - 1:
+    while at < until - 1:
         kind = chance.choices(kinds, weights)[0]
         target = kind.partition(".")[0]
         _, least, most = FAULTS[kind]
@@ -166,7 +186,7 @@ def _faults(chance: random.Random) -> Iterator[Fault]:
         if target == "sender" or busy.get(target, 0) <= at:
             busy[target] = at + seconds + 1
             yield Fault(at, kind, seconds, choice)
-            at += chance.uniform(0.7, 2)
+            at += chance.uniform(*pause)
 
 
 def _iso(at: float) -> str:
