@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.chaos.checker import check
 from tests.chaos.ground import versions
-from tests.chaos.report import report, soak_of, with_soak
+from tests.chaos.report import own_sections, report, with_sections
 from tests.chaos.run import Run, Site
 from tests.chaos.summary import Summary, summary
 
@@ -109,7 +109,7 @@ def main() -> int:
     say(f"{len(runs)} runs, {sum(run['occurrences'] for run in runs)} occurrences, {seconds / 60:.1f} minutes")
     if options.report and runs:
         before = options.report.read_text() if options.report.exists() else ""
-        options.report.write_text(with_soak(report(runs, servers, seconds), soak_of(before)))
+        options.report.write_text(with_sections(report(runs, servers, seconds), own_sections(before)))
         say(f"the report is in {options.report}")
     if status == 0 and options.folder is None:
         shutil.rmtree(folder)

@@ -1,5 +1,7 @@
 """The report of many runs, for people: docs/fault-report.md."""
 
+import re
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -69,25 +71,55 @@ def report(runs: Sequence[Row], versions: Mapping[str, str], seconds: float, tod
     return "\n".join(lines)
 
 
-_SOAK = "## Soak"
+COSTS, SOAK = "## What a lost sender and a lost leader cost", "## Soak"
+_OWN = (COSTS, SOAK)
+"""Sections that have a command of their own; they stand at the end, in this order."""
 
 
-def with_soak(text: str, section: str) -> str:
-    """The report with this section at its end, instead of the one that it had."""
-    return f"{text.partition(_SOAK)[0].rstrip()}\n\n{section}"
+def with_sections(text: str, sections: Mapping[str, str]) -> str:
+    """The report with these sections, by heading, instead of those that it had."""
+    first = _split(text)[0]
+    found = own_sections(text) | dict(sections)
+    return "\n\n".join(part.rstrip() for part in (first, *(found[name] for name in _OWN if name in found))) + "\n"
 
 
-def soak_of(text: str) -> str:
-    """The soak's section of a report; empty if it has none."""
-    _, heading, rest = text.partition(_SOAK)
-    return heading + rest
+def own_sections(text: str) -> dict[str, str]:
+    """The sections of a report that have a command of their own, by heading."""
+    return {part.partition("\n")[0]: part for part in _split(text)[1:]}
+
+
+def _split(text: str) -> list[str]:
+    return re.split(rf"^(?=(?:{'|'.join(map(re.escape, _OWN))})$)", text, flags=re.MULTILINE)
+
+
+def costs_section(figures: Sequence[Row], today: datetime | None = None) -> str:
+    """The section about what was measured by the tests that lose one server or sender after the other: rows of {"what", "seconds",
+    "bound"}."""
+    lines = [
+        COSTS,
+        "",
+        f"{today or datetime.now(UTC):%Y-%m-%d}, `python -m tests.chaos.costs`: the most seconds that a mail was late which had"
+        " not passed the fence, round after round.",
+        "",
+        "| what was lost | rounds | p50 | max | bound |",
+        "|---|---|---|---|---|",
+    ]
+    for what in dict.fromkeys(row["what"] for row in figures):
+        rows = [row for row in figures if row["what"] == what]
+        seconds = [row["seconds"] for row in rows]
+        most = max(row["bound"] for row in rows)
+        lines.append(
+            f"| {what} | {len(rows)} | {statistics.median(seconds):.1f} s | {max(seconds):.1f} s | {most:.1f} s |"
+        )
+    return "\n".join([*lines, ""])
 
 
 def soak_section(
     run: Row, minutes: float, held: Mapping[str, tuple[float, float]], remembered: int, today: datetime | None = None
 ) -> str:
     """The section about one long run. `held` is what was held in the second quarter of the time and in the last, by name."""
-    counts, faults = Counter(run["counts"]), sum(run["faults"].values())
+    counts: Counter[str] = Counter(run["counts"])
+    faults = sum(run["faults"].values())
     lost = sum(problem.startswith("lost:") for problem in run["problems"])
     names = {
         "memory_mb": "memory of the sender that was never ended, MiB",
@@ -98,7 +130,7 @@ def soak_section(
         "connections": "connections to MongoDB",
     }
     lines = [
-        _SOAK,
+        SOAK,
         "",
         f"{today or datetime.now(UTC):%Y-%m-%d}, `python -m tests.chaos.soak --minutes {minutes:g} --seed {run['seed']}`: three senders,"
         f" {faults} faults, {run['occurrences']} occurrences, {counts['sent']} mails accepted; duplicated **{counts['duplicated']}**,"

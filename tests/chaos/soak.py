@@ -27,7 +27,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.chaos.checker import check
-from tests.chaos.report import soak_section, with_soak
+from tests.chaos.report import SOAK, soak_section, with_sections
 from tests.chaos.run import Run, Site
 from tests.chaos.scenario import long_scenario
 from tests.chaos.summary import summary
@@ -174,7 +174,7 @@ def soak(folder: Path, seed: int, minutes: float, report: Path | None) -> int:
     for problem in problems[:20]:
         print(f"  {problem}")
     if report:
-        report.write_text(with_soak(report.read_text() if report.exists() else "# Fault report\n", text))
+        report.write_text(with_sections(report.read_text() if report.exists() else "# Fault report\n", {SOAK: text}))
     return 1 if problems else 0
 
 
