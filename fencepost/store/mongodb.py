@@ -14,6 +14,7 @@ from pymongo.errors import (
     ConnectionFailure,
     ExecutionTimeout,
     InvalidURI,
+    OperationFailure,
     PyMongoError,
     WriteConcernError,
 )
@@ -25,6 +26,25 @@ Document = dict[str, Any]
 Documents = Collection[Document]
 
 DUPLICATE_KEY = 11000
+_AWAY = {
+    6,  # HostUnreachable
+    7,  # HostNotFound
+    43,  # CursorNotFound: the server was restarted between two batches
+    89,  # NetworkTimeout
+    91,  # ShutdownInProgress
+    134,  # ReadConcernMajorityNotAvailableYet
+    189,  # PrimarySteppedDown
+    262,  # ExceededTimeLimit
+    9001,  # SocketException
+    10107,  # NotWritablePrimary
+    11600,  # InterruptedAtShutdown
+    11602,  # InterruptedDueToReplStateChange
+    13435,  # NotPrimaryNoSecondaryOk
+    13436,  # NotPrimaryOrSecondary
+}
+"""What a server says that is not, or not any more, the one to ask. The specifications of server discovery and of retryable writes
+list them; a primary that steps down in the middle of a statement says so of single writes, where the driver does not look.
+https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md"""
 
 
 def connect(options: settings.MongoDB) -> Database[Document]:
@@ -60,9 +80,17 @@ def answering() -> Iterator[None]:
     except (ConnectionFailure, ExecutionTimeout, WriteConcernError) as error:
         raise Unreachable("mongodb", _sentence(error)) from error
     except PyMongoError as error:
-        if error.timeout or error.has_error_label("RetryableWriteError"):
+        if error.timeout or error.has_error_label("RetryableWriteError") or _is_away(error):
             raise Unreachable("mongodb", _sentence(error)) from error
         raise
+
+
+def _is_away(error: PyMongoError) -> bool:
+    if not isinstance(error, OperationFailure):
+        return False
+    details = error.details or {}
+    codes = {error.code, *(problem.get("code") for problem in details.get("writeErrors", ()))}
+    return bool(codes & _AWAY) or bool(details.get("writeConcernErrors"))
 
 
 def _sentence(error: Exception) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.chaos.checker import check
 from tests.chaos.ground import versions
+from tests.chaos.logs import complaints
 from tests.chaos.report import own_sections, report, with_sections
 from tests.chaos.run import Run, Site
 from tests.chaos.summary import Summary, summary
@@ -37,7 +38,7 @@ def run_seed(site: Site, folder: Path, seed: int) -> Summary:
         history = run.finish()
     finally:
         run.close()
-    problems = check(history)
+    problems = check(history) + complaints(folder)
     if history["progress"]:
         problems.insert(0, history["progress"])
     found = summary(seed, history, problems)

@@ -27,6 +27,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.chaos.checker import check
+from tests.chaos.logs import complaints
 from tests.chaos.report import SOAK, soak_section, with_sections
 from tests.chaos.run import Run, Site
 from tests.chaos.scenario import long_scenario
@@ -163,7 +164,7 @@ def soak(folder: Path, seed: int, minutes: float, report: Path | None) -> int:
     finally:
         site.close()
     (folder / "samples.json").write_text(json.dumps([asdict(sample) for sample in gauge.samples]))
-    problems = check(history) + grown(gauge.samples)
+    problems = check(history) + grown(gauge.samples) + complaints(folder / "run")
     if history["progress"]:
         problems.insert(0, history["progress"])
     found = summary(seed, history, problems)
