@@ -19,6 +19,12 @@ from fencepost.store.pages import Cursor, Page, page
 
 INDEXES = [
     IndexModel([("schedule_id", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)], name="of_schedule"),
+    # Of all that ran there may be a lot; the runs of skips before an instant are few.
+    IndexModel(
+        [("schedule_id", ASCENDING), ("at", DESCENDING)],
+        name="skips_of_schedule",
+        partialFilterExpression={"state": "skipped"},
+    ),
     IndexModel([("purge_at", ASCENDING)], name="purge", expireAfterSeconds=0),
 ]
 
