@@ -8,6 +8,7 @@ Exit status 1 at the first violation; the folder of its run is kept, with logs, 
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,8 @@ def main() -> int:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--part", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    # Whoever is told to stop ends the servers that it started.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     folder: Path = options.folder or Path(tempfile.mkdtemp(prefix="fencepost-chaos-"))
     if options.part:
         return work(folder, [int(seed) for seed in options.part.split(",")])
