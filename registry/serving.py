@@ -6,13 +6,13 @@ from collections.abc import Callable
 from flask_openapi import OpenAPI
 
 from fencepost import settings
-from fencepost.clock import SystemClock
 from fencepost.coordination.cluster import read_cluster
 from fencepost.coordination.etcd import Etcd
 from fencepost.coordination.nudges import Nudger
 from fencepost.coordination.redis_client import connect, unreachable_if_it_fails
 from fencepost.logs import get_logger
 from fencepost.store import Store
+from fencepost.store.clock import DatabaseClock
 from registry.app import create_app
 from registry.parts import Parts
 from registry.startup import Startup
@@ -30,7 +30,7 @@ def application() -> OpenAPI:
         settings=effective,
         store=store,
         startup=startup,
-        clock=SystemClock(),
+        clock=DatabaseClock(store.database),
         nudge=Nudger(effective.redis).publish,
         read_cluster=lambda: read_cluster(etcd),
         ping_redis=redis_ping(effective.redis),

@@ -11,8 +11,8 @@ Row = Mapping[str, Any]
 """A summary, as JSON."""
 
 
-def report(runs: Sequence[Row], versions: Mapping[str, str], seconds: float, today: datetime | None = None) -> str:
-    """Markdown. `seconds` is how long it all took."""
+def report(runs: Sequence[Row], versions: Mapping[str, str], today: datetime | None = None) -> str:
+    """Markdown."""
     total, faults, answers = (_added(run[name] for run in runs) for name in ("counts", "faults", "answers"))
     seeds = sorted(run["seed"] for run in runs)
     lost = sum(problem.startswith("lost:") for run in runs for problem in run["problems"])
@@ -22,8 +22,8 @@ def report(runs: Sequence[Row], versions: Mapping[str, str], seconds: float, tod
         "# Fault report",
         "",
         f"{today or datetime.now(UTC):%Y-%m-%d}, `make chaos SEEDS={len(seeds)} FIRST_SEED={seeds[0]}`, on {servers}:"
-        f" {len(runs)} runs in {seconds / 60:.0f} minutes. Each run is a fresh cluster of three senders, a registry and a"
-        " provider on a three-member MongoDB replica set, etcd and Redis.",
+        f" {len(runs)} runs. Each run is a fresh cluster of three senders, a registry and a provider on a three-member MongoDB"
+        " replica set, etcd and Redis.",
         "",
         "| | |",
         "|---|---|",

@@ -157,6 +157,10 @@ class Nursery:
         for line in self._child.stdout:
             word, pid, *status = line.split()
             if word == "born":
+                with self._lock:
+                    # After some thousands of others a number comes again.
+                    self._ends.pop(int(pid), None)
+                    self._senders.pop(int(pid), None)
                 self._born.put(int(pid))
                 continue
             with self._lock:

@@ -51,7 +51,7 @@ def test_what_a_killed_sender_cost_is_counted_and_reported() -> None:
     found = summary(7, history, ["lost: a mail"])
     assert (found.death_unknown, found.death_seconds) == (1, 4.5)
     assert (found.calm, found.troubled) == ([0.5, 0.2], [5.5])
-    text = report([found.as_json()] * 2, {"Redis": "7.0.15"}, 60, datetime(2026, 3, 1, tzinfo=UTC))
+    text = report([found.as_json()] * 2, {"Redis": "7.0.15"}, datetime(2026, 3, 1, tzinfo=UTC))
     assert "2026-03-01" in text
     assert "| **lost** | **2** |" in text
     assert "| sender.kill | 2 |" in text
