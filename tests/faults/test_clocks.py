@@ -1,10 +1,17 @@
 """Senders whose clocks are off: by seconds they work, by more they step aside and say so; a jump is noticed before anything is done
-by it."""
+by it. A registry's own clock does not matter."""
 
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 
+from devstack import probes
+from devstack.processes import Process, free_port
 from tests.support.eventually import eventually
 from tests.support.nursery import Sender
 from tests.support.skewed import skew
@@ -96,3 +103,28 @@ def test_a_clock_that_jumps_sends_nothing_early_nor_late(world: World, clock: Pa
     due = {row["_id"]: row["due_at"] for row in rows}
     early = [due[entry["delivery_id"]].timestamp() - entry["at"] for entry in world.ledger()]
     assert max(early) < 0.5
+
+
+def test_a_registry_on_a_machine_with_a_wrong_clock_dates_what_people_write_by_mongodbs(
+    world: World, tmp_path: Path
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    registry = Process(
+        "registry",
+        [sys.executable, "-m", "tests.support.skewed_registry"],
+        url=url,
+        log=tmp_path / "registry.log",
+        ready=partial(probes.http_is_ready, f"{url}/readyz"),
+        environment={**os.environ, **world.variables, "FENCEPOST_REGISTRY__PORT": url.rpartition(":")[2]},
+    )
+    try:
+        registry.start().wait_ready()
+        message = {"from": "post@example.com", "to": ["ann@example.com"], "subject": "Hello", "text": "Hello."}
+        every = {"type": "interval", "every": "1d"}
+        made = requests.post(
+            f"{url}/schedules", json={"name": "Daily", "recurrence": every, "message": message}, timeout=10
+        ).json()
+        age = datetime.now(UTC) - datetime.fromisoformat(made["created_at"])
+        assert timedelta(seconds=-5) < age < timedelta(minutes=1)
+    finally:
+        registry.kill()
