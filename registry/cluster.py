@@ -53,9 +53,9 @@ def _read_store(p: Parts, answer: ClusterAnswer) -> dict[str, int]:
     shards = range(p.startup.shards)
     oldest = store.schedules.next_due_at(shards)
     refusals, alarms = store.cluster.refusals(), store.cluster.alarms()
-    in_flight = store.deliveries.count_sending_by_sender()
+    in_flight = store.reports.sending_by_sender()
     answer["due_schedules"] = store.schedules.count_due(shards, now)
-    answer["emails_by_state"] = store.deliveries.count_open()
+    answer["emails_by_state"] = store.reports.open_by_state()
     answer["lag_seconds"] = round(max(0.0, (now - oldest).total_seconds()), 3) if oldest else 0.0
     answer["double_sends_prevented"] = {
         "total": sum(refusals.values()),

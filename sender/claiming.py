@@ -14,7 +14,7 @@ from fencepost.occurrences import Origin
 from fencepost.overlaps import overlap_of
 from fencepost.reconciliation import taken
 from fencepost.schedules import GONE, Judgement, Ruling, Schedule, judge
-from fencepost.store.deliveries import Claim
+from fencepost.store.claims import Claim
 from fencepost.store.revisions import Revision
 from sender.effects import (
     Cancel,

@@ -16,7 +16,7 @@ from fencepost.occurrences import Occurrence
 from fencepost.planning import Plan
 from fencepost.reconciliation import Postponed, Reference
 from fencepost.schedules import Schedule
-from fencepost.store.deliveries import Claim
+from fencepost.store.claims import Claim
 
 
 @dataclass(frozen=True, slots=True)

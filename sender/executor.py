@@ -129,7 +129,7 @@ class Executor:
             case effects.ReadEvents(delivery_ids):
                 return store.events.of(delivery_ids)
             case effects.LookAgain(postponed):
-                return store.deliveries.look_again(postponed)
+                return store.doubts.look_again(postponed)
             case effects.CheckTrust(shard, token, until):
                 with self.passing("W5"):
                     return self._leases.may_call(shard, token, until)

@@ -87,7 +87,7 @@ class Reconciler:
 
     def _settle(self, shards: list[int]) -> None:
         now = self.store.now()
-        rows = self.store.deliveries.doubtful(shards, now, _MOST)
+        rows = self.store.doubts.due(shards, now, _MOST)
         if not rows:
             return
         settled = self.executor.run(reconcile_all(rows, self._window, now, int(self._budget)), self._perform)
@@ -128,8 +128,8 @@ class Reconciler:
 
     def _tell(self, shards: list[int]) -> None:
         """Count what is in doubt, and raise the alarm while anything is held anywhere: only a person can decide it."""
-        self.gauges.doubtful(self.store.deliveries.count_doubtful(shards))
-        held = self.store.deliveries.count_held()
+        self.gauges.doubtful(self.store.doubts.count(shards))
+        held = self.store.doubts.count_held()
         if held:
             detail = f"{held} {'mail is' if held == 1 else 'mails are'} held: only a person can decide what becomes of them. Decide at the settlement desk."
             self.store.cluster.raise_alarm(HELD, detail, milliseconds(self.clock.now()))

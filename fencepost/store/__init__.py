@@ -9,6 +9,7 @@ from fencepost import settings
 from fencepost.store.audit import Audits
 from fencepost.store.cluster import ClusterRecords
 from fencepost.store.deliveries import Deliveries
+from fencepost.store.doubts import Doubts
 from fencepost.store.events import Events
 from fencepost.store.findings import Findings
 from fencepost.store.hooks import Hooks
@@ -31,6 +32,7 @@ class Store:
     revisions: Revisions
     occurrences: Occurrences
     deliveries: Deliveries
+    doubts: Doubts
     cluster: ClusterRecords
     idempotency: IdempotencyKeys
     reports: Reports
@@ -50,6 +52,7 @@ class Store:
             Revisions(database),
             Occurrences(database),
             Deliveries(database),
+            Doubts(database),
             ClusterRecords(database),
             IdempotencyKeys(database),
             Reports(database),

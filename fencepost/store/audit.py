@@ -15,7 +15,7 @@ from fencepost.findings import Mails
 from fencepost.occurrences import Occurrence, Origin
 from fencepost.schedules import Schedule
 from fencepost.store.mongodb import Document, answering
-from fencepost.store.schedules import from_document
+from fencepost.store.schedule_documents import from_document
 
 ID = "auditor"
 _WITHOUT_MAIL = {"definition.message": 0}

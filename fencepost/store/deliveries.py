@@ -4,23 +4,20 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
-from fencepost.deliveries import Attempt, Delivery, Settlement, State
+from fencepost.deliveries import Delivery, Settlement, State
 from fencepost.errors import NotFound
-from fencepost.reconciliation import Postponed
-from fencepost.store.mongodb import DUPLICATE_KEY, Document, answering, each_its_own
+from fencepost.store.claims import Claim, alike, claiming
+from fencepost.store.mongodb import Document, answering, insert_missing
 from fencepost.store.pages import Cursor, Page, page
 from fencepost.store.settlements import each_once, settling, stands
 
-_OPEN = [State.PENDING.value, State.SENDING.value]
-_DOUBTFUL = [State.UNKNOWN.value, State.HELD.value]
-_ANY_SHARD = {"$gte": 0}
-"""Said of the leading field, so that a count may use the index of one state."""
+OPEN = [State.PENDING.value, State.SENDING.value]
+DOUBTFUL = [State.UNKNOWN.value, State.HELD.value]
 
 # What the pages list by state: everything but the many that went well or are on their way.
 _REMARKABLE = [
@@ -47,25 +44,15 @@ INDEXES = [
     IndexModel(
         [("shard", ASCENDING), ("look_up_at", ASCENDING)],
         name="doubtful",
-        partialFilterExpression={"state": {"$in": _DOUBTFUL}},
+        partialFilterExpression={"state": {"$in": DOUBTFUL}},
     ),
-    IndexModel([("schedule_id", ASCENDING)], name="open", partialFilterExpression={"state": {"$in": _OPEN}}),
+    IndexModel([("schedule_id", ASCENDING)], name="open", partialFilterExpression={"state": {"$in": OPEN}}),
     IndexModel([("occurrence_id", ASCENDING)], name="of_occurrence"),
     IndexModel([("schedule_id", ASCENDING), ("_id", DESCENDING)], name="of_schedule"),
     IndexModel([("to.email", ASCENDING), ("_id", DESCENDING)], name="to"),
     IndexModel([("owner_id", ASCENDING), ("_id", DESCENDING)], name="newest_of_owner"),
     IndexModel([("purge_at", ASCENDING)], name="purge", expireAfterSeconds=0),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One attempt that W3 is to write: the row as it was read, the attempt, and the revision that owns its instant."""
-
-    row: Delivery
-    attempt: Attempt
-    revision_id: str | None
-    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +66,10 @@ class Deliveries:
         for a pending row, exist) as given: repeated after a lost answer, it says the same."""
         if not rows:
             return set()
-        taken: set[str] = set()
-        with answering():
-            try:
-                self.database.deliveries.insert_many(cast("list[Document]", rows), ordered=False)
-            except BulkWriteError as error:
-                taken = _duplicates(error)
-            mine = {row["_id"]: row["attempt_id"] for row in rows}
-            if taken:
+        mine = {row["_id"]: row["attempt_id"] for row in rows}
+        taken = insert_missing(self.database.deliveries, cast("list[Document]", rows))
+        if taken:
+            with answering():
                 stand = self.database.deliveries.find({"_id": {"$in": list(taken)}}, {"attempt_id": 1})
                 taken -= {row["_id"] for row in stand if row["attempt_id"] == mine[row["_id"]]}
         return mine.keys() - taken
@@ -114,44 +97,14 @@ class Deliveries:
     def claim(self, claims: Sequence[Claim], *, claim_id: str, epoch: str, deadline: datetime) -> set[str]:
         """W3: pending -> sending, if the row is as it was read and its token is not above ours. Returns the attempt ids
         that a majority has on record under this claim, also when an answer was lost on the way."""
-        groups: dict[tuple[int, int], list[Claim]] = defaultdict(list)
-        for claim in claims:
-            groups[claim.row["attempt_no"], claim.attempt["token"]].append(claim)
-        for (number, token), group in groups.items():
-            self._claim(group, number, token, claim_id, epoch, deadline)
+        for group in alike(claims):
+            guard, update = claiming(group, claim_id=claim_id, epoch=epoch, deadline=deadline)
+            with answering():
+                self.database.deliveries.update_many(guard, update)
         by_id = {claim.row["_id"]: claim.attempt["id"] for claim in claims}
         with answering():
             rows = self.database.deliveries.find({"_id": {"$in": list(by_id)}, "claim_id": claim_id}, {"attempt_id": 1})
             return {row["attempt_id"] for row in rows if row["attempt_id"] == by_id[row["_id"]]}
-
-    def _claim(
-        self, claims: Sequence[Claim], number: int, token: int, claim_id: str, epoch: str, deadline: datetime
-    ) -> None:
-        ids = [claim.row["_id"] for claim in claims]
-        columns: dict[str, list[Any]] = {
-            "attempt_id": [claim.attempt["id"] for claim in claims],
-            "provider": [claim.attempt["provider"] for claim in claims],
-            "revision_id": [claim.revision_id for claim in claims],
-            "version": [claim.version for claim in claims],
-            "_attempt": [claim.attempt for claim in claims],
-        }
-        constants = {
-            "state": "sending",
-            "attempt_no": number + 1,
-            "token": token,
-            "epoch": epoch,
-            "deadline": deadline,
-            "claim_id": claim_id,
-            "sender": claims[0].attempt["sender"],
-            "updated_at": "$$NOW",
-        }
-        guard = {"_id": {"$in": ids}, "state": "pending", "attempt_no": number, "token": {"$lte": token}}
-        append: list[Document] = [
-            {"$set": {"attempts": {"$concatArrays": ["$attempts", ["$_attempt"]]}}},
-            {"$unset": "_attempt"},
-        ]
-        with answering():
-            self.database.deliveries.update_many(guard, [*each_its_own(ids, columns, constants), *append])
 
     def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
         """W7: write how attempts ended, each guarded by its attempt id and by the states it may come from.
@@ -215,41 +168,6 @@ class Deliveries:
             rows = self.database.deliveries.find({"state": "sending", "$or": late}).limit(limit)
             return cast("list[Delivery]", list(rows))
 
-    def doubtful(self, shards: Iterable[int], now: datetime, limit: int) -> list[Delivery]:
-        """What is unknown or held in these shards, and to be looked up by `now`; the longest waiting first."""
-        query = {
-            "shard": {"$in": list(shards)},
-            "state": {"$in": _DOUBTFUL},
-            # None, or missing where a sender of an older version wrote the row: nobody has looked at it yet.
-            "$or": [{"look_up_at": None}, {"look_up_at": {"$lte": now}}],
-        }
-        with answering():
-            rows = self.database.deliveries.find(query).sort("look_up_at", 1).limit(limit)
-            return cast("list[Delivery]", list(rows))
-
-    def look_again(self, postponed: Sequence[Postponed]) -> None:
-        """Look these up again then, if their attempt is still in doubt."""
-        updates = [
-            UpdateOne(
-                {"_id": one.delivery_id, "attempt_id": one.attempt_id, "state": {"$in": _DOUBTFUL}},
-                {"$set": {"look_up_at": one.until}},
-            )
-            for one in postponed
-        ]
-        if updates:
-            with answering():
-                self.database.deliveries.bulk_write(updates, ordered=False)
-
-    def count_doubtful(self, shards: Iterable[int]) -> dict[str, int]:
-        """How many in these shards are unknown, and how many held."""
-        stages: list[Document] = [
-            {"$match": {"shard": {"$in": list(shards)}, "state": {"$in": _DOUBTFUL}}},
-            {"$group": {"_id": "$state", "count": {"$sum": 1}}},
-        ]
-        with answering():
-            found = {row["_id"]: row["count"] for row in self.database.deliveries.aggregate(stages)}
-        return {state: found.get(state, 0) for state in _DOUBTFUL}
-
     def claimed(self, shards: Iterable[int], claim_ids: Collection[str]) -> list[Delivery]:
         """What is `sending` in these shards under one of these claims."""
         query = {"state": "sending", "shard": {"$in": list(shards)}, "claim_id": {"$in": list(claim_ids)}}
@@ -300,7 +218,7 @@ class Deliveries:
         and a delete must still find its schedule live to take it back."""
         those = {"schedule_id": {"$in": list(schedule_ids)}}
         with answering():
-            waiting = self.database.deliveries.distinct("schedule_id", {**those, "state": {"$in": _OPEN}})
+            waiting = self.database.deliveries.distinct("schedule_id", {**those, "state": {"$in": OPEN}})
             # By state first: of what is unknown there is little, of a schedule's mail there may be much.
             unknown = self.database.deliveries.find({**those, "state": "unknown"}, {"schedule_id": 1}).hint(
                 "remarkable"
@@ -339,35 +257,6 @@ class Deliveries:
             for row in self.database.deliveries.aggregate(stages):
                 counts[row["_id"]["occurrence"]][row["_id"]["state"]] = row["count"]
         return counts
-
-    def count_open(self) -> dict[str, int]:
-        """How many are pending, sending, unknown and held; from indexes that hold no others."""
-        states = {"pending": _ANY_SHARD, "sending": _ANY_SHARD, "unknown": None, "held": None}
-        with answering():
-            return {
-                state: self.database.deliveries.count_documents({"state": state} | ({"shard": shard} if shard else {}))
-                for state, shard in states.items()
-            }
-
-    def count_held(self) -> int:
-        """How many wait for a person, of all shards."""
-        with answering():
-            return self.database.deliveries.count_documents({"state": "held"})
-
-    def count_sending_by_sender(self) -> dict[str, int]:
-        stages: list[Document] = [
-            {"$match": {"state": "sending", "shard": _ANY_SHARD}},
-            {"$group": {"_id": "$sender", "count": {"$sum": 1}}},
-        ]
-        with answering():
-            return {row["_id"]: row["count"] for row in self.database.deliveries.aggregate(stages)}
-
-
-def _duplicates(error: BulkWriteError) -> set[str]:
-    problems = error.details.get("writeErrors", [])
-    if error.details.get("writeConcernErrors") or any(problem["code"] != DUPLICATE_KEY for problem in problems):
-        raise error
-    return {problem["op"]["_id"] for problem in problems}
 
 
 def _cancelled(reason: str) -> list[Document]:

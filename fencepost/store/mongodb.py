@@ -1,4 +1,5 @@
-"""The connection: how it is opened, what its failures mean, and one command that gives many documents values of their own."""
+"""The connection: how it is opened, what its failures mean, inserting what is missing, and one command that
+gives many documents values of their own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
+    BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
@@ -105,6 +107,19 @@ def server_time(database: Database[Document]) -> datetime:
     with answering():
         answer: datetime = database.command("hello", codec_options=database.codec_options)["localTime"]
         return answer
+
+
+def insert_missing(collection: Documents, rows: Sequence[Document]) -> set[str]:
+    """Insert these all the same, whichever are there already: the ids of those, which are left as they are."""
+    with answering():
+        try:
+            collection.insert_many(rows, ordered=False)
+        except BulkWriteError as error:
+            problems = error.details.get("writeErrors", [])
+            if error.details.get("writeConcernErrors") or any(problem["code"] != DUPLICATE_KEY for problem in problems):
+                raise
+            return {problem["op"]["_id"] for problem in problems}
+    return set()
 
 
 def own(values: Sequence[Any]) -> Document:

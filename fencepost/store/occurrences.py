@@ -7,14 +7,12 @@ from typing import cast
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
 from fencepost import ids
 from fencepost.errors import NotFound
 from fencepost.occurrences import SCHEMA, Occurrence, Origin
 from fencepost.schedules import Schedule
-from fencepost.store.deliveries import _duplicates
-from fencepost.store.mongodb import Document, answering
+from fencepost.store.mongodb import Document, answering, insert_missing
 from fencepost.store.pages import Cursor, Page, page
 
 INDEXES = [
@@ -37,13 +35,8 @@ class Occurrences:
 
     def insert(self, rows: Sequence[Occurrence]) -> None:
         """W1: insert them all the same, whichever are there already."""
-        if not rows:
-            return
-        with answering():
-            try:
-                self.database.occurrences.insert_many(cast("list[Document]", rows), ordered=False)
-            except BulkWriteError as error:
-                _duplicates(error)
+        if rows:
+            insert_missing(self.database.occurrences, cast("list[Document]", rows))
 
     def record_skips(self, schedules: Iterable[Schedule], now: datetime, retention: timedelta) -> None:
         """Put on record what W2 decided to skip. The schedule holds it until its next plan, so this is repeated freely. A run

@@ -15,12 +15,15 @@ _KINDS = {
     "unknown": ("unknown", "held"),
     "skipped": ("cancelled", "suppressed", "expired", "skipped"),
 }
+_ANY_SHARD = {"$gte": 0}
+"""Said of the leading field, so that a count may use the index of one state."""
+
 _KIND_OF = {state: kind for kind, states in _KINDS.items() for state in states}
 
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """What became of the mail that was due in a time."""
+    """What became of the mail that was due in a time, and what is on its way or in doubt now."""
 
     database: Database[Document]
 
@@ -45,3 +48,20 @@ class Reports:
                 if at in table and kind:
                     table[at][kind] += row["count"]
         return [{"at": at, **counts} for at, counts in table.items()]
+
+    def open_by_state(self) -> dict[str, int]:
+        """How many deliveries are pending, sending, unknown and held; from indexes that hold no others."""
+        states = {"pending": _ANY_SHARD, "sending": _ANY_SHARD, "unknown": None, "held": None}
+        with answering():
+            return {
+                state: self.database.deliveries.count_documents({"state": state} | ({"shard": shard} if shard else {}))
+                for state, shard in states.items()
+            }
+
+    def sending_by_sender(self) -> dict[str, int]:
+        stages: list[Document] = [
+            {"$match": {"state": "sending", "shard": _ANY_SHARD}},
+            {"$group": {"_id": "$sender", "count": {"$sum": 1}}},
+        ]
+        with answering():
+            return {row["_id"]: row["count"] for row in self.database.deliveries.aggregate(stages)}

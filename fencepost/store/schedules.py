@@ -3,22 +3,20 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from fencepost.clock import as_utc
 from fencepost.errors import Conflict, NotFound
 from fencepost.planning import Plan
-from fencepost.schedules import Schedule, Skip, SkipReason, Status, Stop, Version
+from fencepost.schedules import Schedule, Status
 from fencepost.store.mongodb import Document, answering, each_its_own
 from fencepost.store.pages import Cursor, Page, page
-
-SCHEMA = 1
+from fencepost.store.schedule_documents import from_document, progress, to_document
 
 INDEXES = [
     IndexModel([("shard", ASCENDING), ("next_run_at", ASCENDING)], name="due"),
@@ -177,7 +175,7 @@ class Schedules:
 
     def _advance(self, instant: datetime | None, version: int, plans: Sequence[Plan]) -> set[str]:
         ids = [plan.schedule.id for plan in plans]
-        after = [_progress(plan.after) for plan in plans]
+        after = [progress(plan.after) for plan in plans]
         columns = {field: [row[field] for row in after] for field in after[0]}
         with answering():
             result = self.database.schedules.update_many(
@@ -267,66 +265,3 @@ _STATUS_QUERY: Mapping[Status, Document] = {
     Status.FINISHED: {"deleted": None, "finished_at": {"$ne": None}, "quarantined": None},
     Status.ARCHIVED: {},
 }
-
-
-def to_document(schedule: Schedule) -> Document:
-    """The schedule as it is stored."""
-    row: Document = {
-        "_id": schedule.id,
-        "owner_id": schedule.owner_id,
-        "schema": SCHEMA,
-        "created_at": schedule.created_at,
-        "updated_at": schedule.updated_at,
-        "shard": schedule.shard,
-        "definition": dict(schedule.definition),
-        "version": schedule.version,
-        "versions": [asdict(version) for version in schedule.versions],
-        "archived_at": schedule.archived_at,
-        "quarantined_instant": schedule.quarantined_instant,
-        **_progress(schedule),
-    }
-    for name in ("paused", "deleted", "quarantined"):
-        stop: Stop | None = getattr(schedule, name)
-        row[name] = asdict(stop) if stop else None
-    return row
-
-
-def _progress(schedule: Schedule) -> dict[str, Any]:
-    return {
-        "next_run_at": schedule.next_run_at,
-        "last_run_at": schedule.last_run_at,
-        "occurrence_count": schedule.occurrence_count,
-        "finished_at": schedule.finished_at,
-        "skips": [{**asdict(skip), "reason": skip.reason.value} for skip in schedule.skips],
-    }
-
-
-def from_document(row: Document) -> Schedule:
-    """The schedule of a stored document."""
-    return Schedule(
-        id=row["_id"],
-        owner_id=row["owner_id"],
-        shard=row["shard"],
-        definition=row["definition"],
-        versions=tuple(
-            Version(item["no"], item["since"], item["revision_id"], item["runs"]) for item in row["versions"]
-        ),
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        next_run_at=row["next_run_at"],
-        last_run_at=row["last_run_at"],
-        occurrence_count=row["occurrence_count"],
-        skips=tuple(
-            Skip(item["first"], item["last"], item["count"], SkipReason(item["reason"])) for item in row["skips"]
-        ),
-        paused=_stop(row["paused"]),
-        deleted=_stop(row["deleted"]),
-        quarantined=_stop(row["quarantined"]),
-        quarantined_instant=row["quarantined_instant"],
-        finished_at=row["finished_at"],
-        archived_at=row["archived_at"],
-    )
-
-
-def _stop(item: Document | None) -> Stop | None:
-    return Stop(as_utc(item["at"]), item["reason"], item.get("frozen", False)) if item else None

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from pymongo.database import Database
 
-from fencepost.store.deliveries import _OPEN
+from fencepost.store.deliveries import OPEN
 from fencepost.store.mongodb import Document, answering
 
 
@@ -19,7 +19,7 @@ class Waiting:
 
     def open_occurrences(self, schedule_ids: Collection[str]) -> dict[str, dict[str, int]]:
         """For each of these schedules its own occurrences with mail that is pending or sending, and how many that is."""
-        query = {"schedule_id": {"$in": list(schedule_ids)}, "state": {"$in": _OPEN}, "origin": "schedule"}
+        query = {"schedule_id": {"$in": list(schedule_ids)}, "state": {"$in": OPEN}, "origin": "schedule"}
         stages: list[Document] = [
             {"$match": query},
             {"$group": {"_id": "$occurrence_id", "schedule_id": {"$first": "$schedule_id"}, "count": {"$sum": 1}}},

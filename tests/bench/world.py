@@ -19,7 +19,7 @@ from devstack.stack import Ports, Stack
 from fencepost import ids
 from fencepost.settings import load
 from fencepost.store import Store
-from fencepost.store.schedules import to_document
+from fencepost.store.schedule_documents import to_document
 from tests.bench import stub
 from tests.support.schedules import definition, schedule
 from tests.support.territory import Territory

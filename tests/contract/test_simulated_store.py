@@ -19,7 +19,7 @@ from fencepost.reconciliation import Postponed
 from fencepost.schedules import Schedule, Stop, edited
 from fencepost.settings import Settings
 from fencepost.store import Store
-from fencepost.store.deliveries import Claim
+from fencepost.store.claims import Claim
 from tests.simulation.clocks import Time
 from tests.simulation.deliveries import Deliveries
 from tests.simulation.steps import at_once
@@ -132,7 +132,7 @@ class Pair:
 
     def look_again(self) -> None:
         postponed = [Postponed(row["_id"], row["attempt_id"] or "", now()) for row in self._stands()]
-        self.real.deliveries.look_again(postponed)
+        self.real.doubts.look_again(postponed)
         at_once(self.simulated.deliveries.look_again(postponed))
 
     def scan(self) -> None:
@@ -143,7 +143,7 @@ class Pair:
         for found, beside in (
             (real.pending(shards, until, 9), simulated.pending(shards, until, 9)),
             (real.overdue(tokens, until, 9), simulated.overdue(tokens, until, 9)),
-            (real.doubtful(shards, until, 9), simulated.doubtful(shards, until, 9)),
+            (self.real.doubts.due(shards, until, 9), simulated.doubtful(shards, until, 9)),
             (real.claimed(shards, claims), simulated.claimed(shards, claims)),
         ):
             assert sorted(row["_id"] for row in found) == sorted(row["_id"] for row in at_once(beside))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
 from fencepost.reconciliation import Postponed
-from fencepost.store.deliveries import Claim
+from fencepost.store.claims import Claim
 from fencepost.store.settlements import each_once, stands
 from tests.simulation.clocks import Time
 from tests.simulation.steps import Steps, ask

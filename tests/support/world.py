@@ -20,7 +20,7 @@ from fencepost.coordination.nudges import Nudger
 from fencepost.schedules import Schedule
 from fencepost.settings import load
 from fencepost.store import Store
-from fencepost.store.schedules import to_document
+from fencepost.store.schedule_documents import to_document
 from tests.support import skewed
 from tests.support.eventually import eventually
 from tests.support.history import History, Mail, Row, states

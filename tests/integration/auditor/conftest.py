@@ -25,7 +25,7 @@ from fencepost.schedules import Schedule
 from fencepost.settings import Settings
 from fencepost.store import Store
 from fencepost.store.audit import Progress
-from fencepost.store.schedules import to_document
+from fencepost.store.schedule_documents import to_document
 from tests.support.schedules import at, definition, schedule
 from tests.support.world import World
 from tests.support.worlds import _provider, make_world, nursery, provider, world

@@ -220,7 +220,7 @@ def test_a_pause_leaves_alone_what_people_triggered(api: Api, store: Store) -> N
     made = api.create()
     api.post(f"/schedules/{made['id']}/trigger", status=202)
     api.post(f"/schedules/{made['id']}/pause")
-    assert store.deliveries.count_open()["pending"] == 1
+    assert store.reports.open_by_state()["pending"] == 1
 
 
 def test_a_repeated_pause_finishes_what_the_first_one_left(api: Api, store: Store) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from fencepost import ids
 from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
 from fencepost.store import Store
-from fencepost.store.deliveries import Claim
+from fencepost.store.claims import Claim
 from tests.support.rows import attempt, now, planned, sending
 from tests.support.schedules import definition, schedule
 

@@ -10,7 +10,7 @@ from fencepost.planning import Limits, Plan, plan
 from fencepost.schedules import Schedule, Status, Stop, edited
 from fencepost.store import Store
 from fencepost.store.pages import Cursor
-from fencepost.store.schedules import to_document
+from fencepost.store.schedule_documents import to_document
 from tests.support.rows import now
 from tests.support.schedules import Texts, at, definition, schedule
 

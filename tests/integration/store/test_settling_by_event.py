@@ -11,7 +11,7 @@ from fencepost.deliveries import NOT_SENT, Attempt, Delivery, Settlement, State
 from fencepost.events import Event, EventKind
 from fencepost.reconciliation import Decision, decide, taken
 from fencepost.store import Store
-from fencepost.store.deliveries import Claim
+from fencepost.store.claims import Claim
 from tests.support.rows import attempt, now, planned, sending
 from tests.support.schedules import definition, schedule
 

@@ -16,7 +16,7 @@ from fencepost.errors import Invalid
 from fencepost.planning import Limits
 from fencepost.recurrence import parse_rule, preview
 from fencepost.schedules import Schedule, Version
-from fencepost.store.schedules import from_document, to_document
+from fencepost.store.schedule_documents import from_document, to_document
 from sender.effects import Advance, Effect, Insert, Quarantine
 from sender.passes import Terms
 from sender.planning import plan_due
