@@ -13,6 +13,7 @@ from fencepost.messages import Renderer
 from fencepost.occurrences import Origin
 from fencepost.overlaps import overlap_of
 from fencepost.reconciliation import taken
+from fencepost.rules import RuleCache
 from fencepost.schedules import GONE, Judgement, Ruling, Schedule, judge
 from fencepost.store.claims import Claim
 from fencepost.store.revisions import Revision
@@ -30,7 +31,6 @@ from sender.effects import (
     SettleAll,
 )
 from sender.passes import Claimed, Terms
-from sender.rules import RuleCache
 
 _LOOK_AGAIN = timedelta(milliseconds=200)
 _PUT_OFF_A_SECOND = 1000

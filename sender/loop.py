@@ -11,6 +11,7 @@ from fencepost.coordination.leases import ShardLeases
 from fencepost.errors import Misconfigured, Unreachable
 from fencepost.logs import Unforeseen, get_logger
 from fencepost.planning import Limits
+from fencepost.rules import RuleCache
 from fencepost.schedules import Schedule, milliseconds
 from fencepost.settings import Settings
 from fencepost.store import Store
@@ -22,7 +23,6 @@ from sender.outages import Outages
 from sender.passes import Claimed, Terms
 from sender.pauses import Pause
 from sender.planning import plan_due
-from sender.rules import RuleCache
 from sender.timekeeper import ClockIsOff, Timekeeper
 
 log = get_logger(__name__)

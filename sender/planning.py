@@ -17,11 +17,11 @@ from fencepost.messages import Renderer
 from fencepost.occurrences import Occurrence, Origin
 from fencepost.overlaps import overlap_of
 from fencepost.planning import Plan, plan
+from fencepost.rules import RuleCache
 from fencepost.schedules import Rule, Rules, Schedule
 from fencepost.store.revisions import Revision
 from sender.effects import Advance, Decisions, Insert, Quarantine, ReadOpen, ReadRevisions, RecordSkips, SettleAll
 from sender.passes import Claimed, Terms
-from sender.rules import RuleCache
 
 FOLDED_PER_SCHEDULE = 100
 """Mails of one schedule that a pass claims at once; the rest of a long list queues with everybody else's."""

@@ -15,6 +15,7 @@ from fencepost.findings import Mails
 from fencepost.occurrences import Occurrence, Origin
 from fencepost.schedules import Schedule
 from fencepost.store.mongodb import Document, answering
+from fencepost.store.revisions import Revision, revision_of
 from fencepost.store.schedule_documents import from_document
 
 ID = "auditor"
@@ -136,11 +137,11 @@ class Audits:
                     left -= {row["_id"] for row in collection.find({"_id": {"$in": list(left)}}, {"_id": 1})}
         return left
 
-    def texts(self, revision_ids: Collection[str]) -> dict[str, Document]:
-        """The texts of these revisions, without their mails."""
+    def texts(self, revision_ids: Collection[str]) -> dict[str, Revision]:
+        """Those of these revisions that exist, by id, their texts without the mails."""
         with answering():
             rows = self.database.schedule_revisions.find({"_id": {"$in": list(revision_ids)}}, _WITHOUT_MAIL)
-            return {row["_id"]: row["definition"] for row in rows}
+            return {row["_id"]: revision_of(row) for row in rows}
 
     def recipients(self, revision_ids: Collection[str]) -> dict[str, int]:
         """How many mails an occurrence of each of these revisions is made of."""

@@ -49,9 +49,7 @@ class Revisions:
         """Those that exist, by id."""
         with answering():
             rows = self.database.schedule_revisions.find({"_id": {"$in": list(revision_ids)}})
-            return {
-                row["_id"]: Revision(row["_id"], row["schedule_id"], row["definition"], row["anchor"]) for row in rows
-            }
+            return {row["_id"]: revision_of(row) for row in rows}
 
     def last_names(self, schedule_ids: Iterable[str]) -> dict[str, str]:
         """The name in the newest text of each of these schedules, also of those that are gone."""
@@ -62,3 +60,8 @@ class Revisions:
         with answering():
             rows = self.database.schedule_revisions.find(query, keys).sort([("schedule_id", 1), ("_id", 1)])
             return {row["schedule_id"]: row["definition"]["name"] for row in rows}
+
+
+def revision_of(row: Document) -> Revision:
+    """The revision of a stored document."""
+    return Revision(row["_id"], row["schedule_id"], row["definition"], row["anchor"])

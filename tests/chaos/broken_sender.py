@@ -16,13 +16,12 @@ from fencepost.providers import Provider
 from fencepost.providers.http import HttpReply, HttpRequest, Reply
 from fencepost.reconciliation import Reference, Trace
 from fencepost.recurrence import Rule
+from fencepost.rules import RuleCache, Text
 from fencepost.schedules import Rule as AnyRule
 from fencepost.schedules import Rules, Schedule, Version
 from fencepost.settings import Settings, load
-from fencepost.store.revisions import Revision
 from sender.executor import Epochs
 from sender.process import SenderProcess
-from sender.rules import RuleCache
 
 _HOUR = timedelta(hours=1)
 
@@ -120,7 +119,7 @@ class TwiceInAutumn:
 
 
 class TwiceCache(RuleCache):
-    def rules(self, schedule: Schedule, texts: Mapping[str, Revision]) -> Rules:
+    def rules(self, schedule: Schedule, texts: Mapping[str, Text]) -> Rules:
         of_version = super().rules(schedule, texts)
 
         def rule(version: Version) -> AnyRule:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from fencepost.deliveries import Attempt, Delivery, Settlement
 from fencepost.errors import Unreachable
+from fencepost.rules import RuleCache
 from fencepost.schedules import Schedule
 from sender import passes
 from sender.claiming import claim_pending, hand_back
@@ -18,7 +19,6 @@ from sender.passes import Claimed
 from sender.planning import plan_due
 from sender.reconciling import reconcile_all
 from sender.rescuing import rescue
-from sender.rules import RuleCache
 from tests.simulation.clocks import SimulatedClock
 from tests.simulation.leases import Leases
 from tests.simulation.performing import RETENTION, Hands, Surroundings

@@ -7,6 +7,7 @@ from typing import Any
 from fencepost import ids
 from fencepost.deliveries import Delivery
 from fencepost.planning import Limits
+from fencepost.rules import RuleCache
 from fencepost.schedules import Schedule, Stop, edited
 from fencepost.store.revisions import Revision
 from sender.claiming import claim_pending
@@ -22,7 +23,6 @@ from sender.effects import (
     ReadSkips,
 )
 from sender.passes import Terms
-from sender.rules import RuleCache
 from tests.support.rows import planned
 from tests.support.schedules import Texts, at, definition, schedule
 

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from fencepost import ids
 from fencepost.planning import Limits
+from fencepost.rules import RuleCache
 from fencepost.schedules import edited
 from fencepost.store.revisions import Revision
 from sender.effects import Advance, Effect, Insert, Quarantine, ReadRevisions
 from sender.passes import Terms
 from sender.planning import plan_due
-from sender.rules import RuleCache
 from tests.support.rows import RETENTION
 from tests.support.schedules import Texts, at, definition, schedule
 

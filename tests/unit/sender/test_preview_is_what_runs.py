@@ -15,12 +15,12 @@ from fencepost.definitions import rule_of
 from fencepost.errors import Invalid
 from fencepost.planning import Limits
 from fencepost.recurrence import parse_rule, preview
+from fencepost.rules import RuleCache
 from fencepost.schedules import Schedule, Version
 from fencepost.store.schedule_documents import from_document, to_document
 from sender.effects import Advance, Effect, Insert, Quarantine
 from sender.passes import Terms
 from sender.planning import plan_due
-from sender.rules import RuleCache
 from tests.support.schedules import definition
 from tests.unit.recurrence.strategies import DST, MADE, RECURRENCES
 
