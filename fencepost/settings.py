@@ -6,7 +6,6 @@ between the levels: `FENCEPOST_SENDER__SEATS`), and for any of them a file named
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from fencepost.errors import Misconfigured
 from fencepost.failpoints import VARIABLE as FAILPOINT_VARIABLE
+from fencepost.sources import from_file, from_variables, merge
 
 PREFIX = "FENCEPOST_"
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "config"
@@ -237,12 +237,13 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """The effective settings. Raises Misconfigured with every problem at once, each with the name to set."""
     folder = Path(environment.get("FENCEPOST_CONFIG_DIR", CONFIG_DIR))
     problems: list[str] = []
-    variables = _from_variables(environment, problems)
+    variables = from_variables(PREFIX, environment, _NOT_SETTINGS, problems)
+    if "PUBLIC_URL" in environment:
+        variables.setdefault("public_url", environment["PUBLIC_URL"])
     name = variables.get("environment", "development")
-    sources = [_from_file(folder / "default.toml", problems), _from_file(folder / f"{name}.toml", problems), variables]
-    merged: dict[str, Any] = reduce(_merge, sources, {})
+    layers = [from_file(folder / "default.toml", problems), from_file(folder / f"{name}.toml", problems), variables]
     try:
-        settings = Settings.model_validate(merged)
+        settings = Settings.model_validate(reduce(merge, layers))
     except ValidationError as error:
         problems += [
             f"{PREFIX}{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
@@ -264,43 +265,3 @@ def _mask(value: Any) -> Any:
         scheme, rest = value.split("://", 1)
         return f"{scheme}://**********@{rest.rsplit('@', 1)[1]}"
     return value
-
-
-def _from_file(path: Path, problems: list[str]) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        problems.append(f"{path}: {error}")
-        return {}
-
-
-def _from_variables(environment: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if "PUBLIC_URL" in environment:
-        values["public_url"] = environment["PUBLIC_URL"]
-    # A file wins over the plain variable: sorted, NAME comes before NAME_FILE.
-    for name in sorted(environment):
-        if not name.startswith(PREFIX) or name in _NOT_SETTINGS:
-            continue
-        path, value = name.removeprefix(PREFIX).lower().split("__"), environment[name]
-        if path[-1].endswith("_file"):
-            path[-1] = path[-1].removesuffix("_file")
-            try:
-                value = Path(value).read_text().strip()
-            except OSError as error:
-                problems.append(f"{name}: {error.strerror}: {value}")
-                continue
-        section = reduce(lambda found, part: found.setdefault(part, {}), path[:-1], values)
-        section[path[-1]] = value
-    return values
-
-
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    nested = {
-        key: _merge(base[key], value)
-        for key, value in over.items()
-        if isinstance(value, dict) and isinstance(base.get(key), dict)
-    }
-    return {**base, **over, **nested}
