@@ -13,6 +13,7 @@ from devstack.processes import Process
 from devstack.servers import start_etcd_cluster
 from tests.conftest import StartsServer
 from tests.support import figures, story
+from tests.support.clusters import come_back, lent
 from tests.support.eventually import eventually
 from tests.support.weather import SEATS, all_is_well, lateness, mail_flows, wait_until
 from tests.support.world import World
@@ -24,23 +25,7 @@ LEADER_CHANGE_SECONDS = 40
 
 @pytest.fixture(scope="module")
 def _members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Process]]:
-    members = start_etcd_cluster(tmp_path_factory.mktemp("etcd"), members=3)
-    yield members
-    for member in members:
-        member.kill()
-
-
-@pytest.fixture
-def members(_members: list[Process]) -> list[Process]:
-    """All three well, whatever the last test left them in."""
-    for member in _members:
-        if member.alive:
-            member.resume()
-        else:
-            member.start()
-    for member in _members:
-        member.wait_ready()
-    return _members
+    yield from lent(start_etcd_cluster(tmp_path_factory.mktemp("etcd"), members=3))
 
 
 def call(member: Process, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -77,16 +62,6 @@ def kill(*members: Process) -> None:
 def freeze(*members: Process) -> None:
     for member in members:
         member.pause()
-
-
-def come_back(members: list[Process]) -> None:
-    for member in members:
-        if member.alive:
-            member.resume()
-        else:
-            member.start()
-    for member in members:
-        member.wait_ready()
 
 
 LEADER, FOLLOWER, MAJORITY = slice(0, 1), slice(1, 2), slice(0, 2)

@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 
 from devstack.processes import Process
 from devstack.servers import start_mongodb_cluster
+from tests.support.clusters import lent
 from tests.support.eventually import eventually
 from tests.support.weather import SEATS, all_is_well, lateness, mail_flows, wait_until
 from tests.support.world import World
@@ -22,23 +23,7 @@ QUICKLY = {"FENCEPOST_MONGODB__TIMEOUT_SECONDS": "2"}
 
 @pytest.fixture(scope="module")
 def _members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Process]]:
-    members = start_mongodb_cluster(tmp_path_factory.mktemp("mongodb"), members=3)
-    yield members
-    for member in members:
-        member.kill()
-
-
-@pytest.fixture
-def members(_members: list[Process]) -> list[Process]:
-    """All three well, whatever the last test left them in."""
-    for member in _members:
-        if member.alive:
-            member.resume()
-        else:
-            member.start()
-    for member in _members:
-        member.wait_ready()
-    return _members
+    yield from lent(start_mongodb_cluster(tmp_path_factory.mktemp("mongodb"), members=3))
 
 
 class Writer:
