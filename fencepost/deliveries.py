@@ -193,3 +193,9 @@ class Settlement:
             case Author.PERSON:
                 return (State.HELD,)
         return (State.SENDING,) if self.state is State.UNKNOWN else SETTLES
+
+
+def released(row: Delivery, detail: str, now: datetime, *, not_before: datetime | None = None) -> Settlement:
+    """Give a claimed delivery back, of which nothing was called; it may be claimed again at once, or not before then."""
+    gained = Attempt(ended_at=now, outcome="released", detail=detail)
+    return Settlement(row["_id"], row["attempt_id"] or "", State.PENDING, gained, not_before=not_before)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fencepost import breaker
-from fencepost.deliveries import Attempt, Delivery, Settlement, State, claimed
+from fencepost.deliveries import Delivery, claimed, released
 from fencepost.events import Event
 from fencepost.messages import Renderer
 from fencepost.occurrences import Origin
@@ -134,9 +134,8 @@ def _by_patience(queued: Mapping[str, int]) -> dict[int, list[str]]:
 
 def hand_back(rows: Sequence[Delivery], now: datetime) -> Decisions[None]:
     """Give claimed deliveries back of which nothing was called."""
-    record = Attempt(ended_at=now, outcome="released", detail="The claim broke off; nothing was called.")
     if rows:
-        yield SettleAll([Settlement(row["_id"], row["attempt_id"] or "", State.PENDING, record) for row in rows])
+        yield SettleAll([released(row, "The claim broke off; nothing was called.", now) for row in rows])
 
 
 def _judge(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decisions[dict[str, _Ruled]]:

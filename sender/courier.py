@@ -8,34 +8,31 @@ its outcome is on record, so that a killed sender never leaves more unsettled th
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from heapq import heapify, heappop, heappush
-from itertools import count
-from threading import Lock, Thread
+from threading import Thread
 from typing import Any
 
 from fencepost.clock import Clock
 from fencepost.coordination.fences import Fence, Verdict
-from fencepost.deliveries import Attempt, Outcome, OutcomeKind, Settlement, State
+from fencepost.deliveries import Outcome, OutcomeKind, Settlement, State, released
 from fencepost.errors import FencepostError, Invalid, Problem, Unreachable
 from fencepost.failpoints import Failpoints
 from fencepost.logs import Unforeseen, get_logger
 from fencepost.providers import Provider
 from fencepost.providers.http import Reply
 from fencepost.providers.transport import Transport
-from sender.delivering import Patience, deliver
+from sender.delivering import Patience, broken_off, deliver
 from sender.effects import AskFence, Call, Decisions, Effect, Settle
 from sender.executor import Epochs, Executor
 from sender.outages import Outages
 from sender.passes import Claimed
 from sender.pauses import Pause
+from sender.queue import Queue
 from sender.settler import Settler
 
 log = get_logger(__name__)
 
 _IDLE_SECONDS = 0.5
 _FENCE_RETRY_SECONDS = 0.25
-_BROKEN_OFF_SECONDS = 60
 
 
 class _Seat:
@@ -77,16 +74,11 @@ class Courier:
         self._transport, self._pauses, self._outages, self._patience = transport, pauses, outages, patience
         self._failpoints = failpoints
         self._clock, self._seats, self._capacity, self._observe, self._hungry = clock, seats, capacity, observe, hungry
-        self._ready: list[tuple[datetime, int, Claimed]] = []
-        """A heap in the order of the queue, so that who comes later and is due earlier does not wait behind a long list."""
-        self._arrivals = count()
+        self._queue = Queue()
         self._asking: list[_Seat] = []
         self._taken: dict[str, _Seat] = {}
         self._settled: deque[tuple[Settlement, bool]] = deque()
-        self._unwanted: set[int] = set()
         self._fence_at = 0.0
-        self._of_shard: Counter[int] = Counter()
-        self._lock = Lock()
         self._unforeseen = Unforeseen(log)
         self._stopping = False
         self._chance = random.Random().random
@@ -100,24 +92,20 @@ class Courier:
 
     def offer(self, items: Sequence[Claimed]) -> None:
         """Take these claimed deliveries; each is sent, or handed back."""
-        with self._lock:
-            for item in items:
-                self._of_shard[item.row["shard"]] += 1
-                heappush(self._ready, (item.row["queue_at"], next(self._arrivals), item))
+        self._queue.put(items)
         self._transport.wake()
 
     def room(self) -> int:
         """How many more may be claimed now."""
-        return max(0, self._capacity - len(self._ready))
+        return max(0, self._capacity - len(self._queue))
 
     def busy_with(self, shard: int) -> bool:
         """Whether any delivery of this shard is here and not settled."""
-        with self._lock:
-            return self._of_shard[shard] > 0
+        return self._queue.busy_with(shard)
 
     def hand_back(self, shard: int) -> None:
         """Let go of what waits here of this shard and has no seat; what has one is finished."""
-        self._unwanted.add(shard)
+        self._queue.let_go_of(shard)
         self._transport.wake()
 
     def under_way(self) -> int:
@@ -138,7 +126,7 @@ class Courier:
     # -- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not (self._stopping and not self._taken and not self._ready):
+        while not (self._stopping and not self._taken and not self._queue):
             try:
                 self._turn()
             except Exception:  # noqa: BLE001 it is said, and survived
@@ -175,10 +163,9 @@ class Courier:
         return outcome
 
     def _fill_seats(self) -> None:
-        handed_back = self._unwanted_ones()
-        while self._ready and len(self._taken) < self._seats:
-            with self._lock:
-                _, _, item = heappop(self._ready)
+        handed_back = [self._released(item, "The shard is being handed over.") for item in self._queue.unwanted()]
+        while self._queue and len(self._taken) < self._seats:
+            item = self._queue.take()
             pause = self._pauses[item.attempt["provider"]]
             if self._stopping or pause.allows(self._clock.steady()) == 0:
                 why = "The sender is stopping." if self._stopping else "The provider is left alone for a while."
@@ -189,23 +176,12 @@ class Courier:
             self._resume(seat, None)
         if handed_back:
             self._settler.put(handed_back)
-        if len(self._ready) * 2 < self._capacity:
+        if len(self._queue) * 2 < self._capacity:
             self._hungry()
-
-    def _unwanted_ones(self) -> list[Settlement]:
-        if not self._unwanted:
-            return []
-        shards, self._unwanted = self._unwanted, set()
-        with self._lock:
-            items = [item for _, _, item in self._ready if item.row["shard"] in shards]
-            self._ready = [entry for entry in self._ready if entry[2].row["shard"] not in shards]
-            heapify(self._ready)
-        return [self._released(item, "The shard is being handed over.") for item in items]
 
     def _released(self, item: Claimed, why: str) -> Settlement:
         self._taken[item.attempt["id"]] = _Seat(item, None)
-        gained = Attempt(ended_at=self._clock.now(), outcome="released", detail=f"{why} Nothing was called.")
-        return Settlement(item.row["_id"], item.attempt["id"], State.PENDING, gained)
+        return released(item.row, f"{why} Nothing was called.", self._clock.now())
 
     def _ask_fence(self) -> None:
         if not self._asking or self._clock.steady() < self._fence_at:
@@ -269,28 +245,14 @@ class Courier:
                 action="delivery.broke_off",
                 delivery_id=seat.item.row["_id"],
             )
-            self._settler.put([self._broken_off(seat)])
-
-    def _broken_off(self, seat: _Seat) -> Settlement:
-        """What nobody foresaw happened to one mail: it is tried again, though not soon, unless it may have been called."""
-        now, item = self._clock.now(), seat.item
-        if seat.called_at is not None:
-            why = "Something broke after the call had begun: the mail may have been sent."
-            gained = Attempt(ended_at=now, outcome="unknown", detail=why)
-            return Settlement(item.row["_id"], item.attempt["id"], State.UNKNOWN, gained, reason=why)
-        gained = Attempt(
-            ended_at=now, outcome="released", detail="Something broke before the call; nothing was called."
-        )
-        later = now + timedelta(seconds=_BROKEN_OFF_SECONDS)
-        return Settlement(item.row["_id"], item.attempt["id"], State.PENDING, gained, not_before=later)
+            self._settler.put([broken_off(seat.item, called=seat.called_at is not None, now=self._clock.now())])
 
     def _free_seats(self) -> None:
         while self._settled:
             settlement, written = self._settled.popleft()
             seat = self._taken.pop(settlement.attempt_id)
             self._resume(seat, written)
-            with self._lock:
-                self._of_shard[seat.item.row["shard"]] -= 1
+            self._queue.done(seat.item)
             # A lost sender that goes on is told so by the fence, and what it hands back has long been taken over.
             if not written and settlement.state is not State.PENDING:
                 log.warning(

@@ -1,12 +1,12 @@
 """W4 to W7: one claimed delivery, from the fence to its settlement."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fencepost import breaker
 from fencepost.clock import Clock
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
-from fencepost.deliveries import Attempt, Delivery, Outcome, OutcomeKind, Settlement, State
+from fencepost.deliveries import Attempt, Delivery, Outcome, OutcomeKind, Settlement, State, released
 from fencepost.errors import Invalid
 from fencepost.messages import CannotRender
 from fencepost.retries import wait_seconds
@@ -14,6 +14,7 @@ from sender.effects import AskFence, Call, CheckTrust, Decisions, DropShard, Fre
 from sender.passes import Claimed
 
 _PUT_OFF = (OutcomeKind.THROTTLED.value, OutcomeKind.UNAVAILABLE.value)
+_BROKEN_OFF_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> D
         gained: Attempt = {**record, "ended_at": clock.now(), "outcome": outcome, "detail": detail}
         return Settlement(row["_id"], attempt["id"], state, gained, **fields)  # type: ignore[arg-type]
 
-    def released(why: str) -> Settle:
+    def let_go(why: str) -> Settle:
         return Settle(settled(State.PENDING, "released", why))
 
     def in_time() -> bool:
@@ -50,7 +51,7 @@ def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> D
         return settle.settlement
 
     if not in_time():
-        yield (settle := released("Its deadline came before a seat was free; nothing was called."))
+        yield (settle := let_go("Its deadline came before a seat was free; nothing was called."))
         return settle.settlement
     request = _request(row)
     if item.copy_slot:
@@ -59,7 +60,7 @@ def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> D
     while answer is None and in_time():
         answer = yield AskFence(request)
     if answer is None:
-        yield (settle := released("The fence did not answer in time; nothing was called."))
+        yield (settle := let_go("The fence did not answer in time; nothing was called."))
         return settle.settlement
     record["fence"], record["fenced_at"] = answer.verdict.value, clock.now()
     if answer.verdict is Verdict.TAKEN:
@@ -72,13 +73,13 @@ def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> D
             yield DropShard(row["shard"], attempt["token"], answer.no)
         elif answer.verdict is Verdict.EPOCH:
             yield RenewEpoch()
-        yield (settle := released(_REFUSED[answer.verdict]))
+        yield (settle := let_go(_REFUSED[answer.verdict]))
         return settle.settlement
 
     if other := breaker.copied(row, answer.copy_of):
         why = f"A copy of {other}: same schedule, content and recipients. The breaker held it, and froze the schedule; nothing was called."
         if not (yield Freeze(row["schedule_id"], f"The breaker stopped {row['_id']}, a copy of {other}.")):
-            yield (settle := released("The breaker stopped it, and could not put that on record; nothing was called."))
+            yield (settle := let_go("The breaker stopped it, and could not put that on record; nothing was called."))
             return settle.settlement
         record["copy_of"] = other
         yield (settle := Settle(settled(State.HELD, "held", why, reason=why)))
@@ -87,7 +88,7 @@ def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> D
     trusted = yield CheckTrust(row["shard"], attempt["token"], clock.steady() + patience.call_seconds)
     if not trusted or not in_time():
         yield (
-            settle := released("The lease, or the attempt's deadline, would not outlast the call; nothing was called.")
+            settle := let_go("The lease, or the attempt's deadline, would not outlast the call; nothing was called.")
         )
         return settle.settlement
     record["called_at"] = clock.now()
@@ -106,6 +107,16 @@ def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> D
     settlement = settled(_STATES[outcome.kind], outcome.kind.value, outcome.detail, **fields)
     yield Settle(settlement, outcome)
     return settlement
+
+
+def broken_off(item: Claimed, *, called: bool, now: datetime) -> Settlement:
+    """What nobody foresaw happened to one mail: it is tried again, though not soon, unless it may have been called."""
+    if called:
+        why = "Something broke after the call had begun: the mail may have been sent."
+        gained = Attempt(ended_at=now, outcome="unknown", detail=why)
+        return Settlement(item.row["_id"], item.attempt["id"], State.UNKNOWN, gained, reason=why)
+    later = now + timedelta(seconds=_BROKEN_OFF_SECONDS)
+    return released(item.row, "Something broke before the call; nothing was called.", now, not_before=later)
 
 
 _REFUSED = {

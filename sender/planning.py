@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from fencepost import ids, occurrences
-from fencepost.deliveries import Attempt, Delivery, Settlement, State, claimed
+from fencepost.deliveries import Delivery, Settlement, claimed, released
 from fencepost.jitter import jitter
 from fencepost.messages import Renderer
 from fencepost.occurrences import Occurrence, Origin
@@ -141,5 +141,4 @@ class _Batch:
 
 
 def _handed_back(item: Claimed, terms: Terms) -> Settlement:
-    record = Attempt(ended_at=terms.now, outcome="released", detail="The schedule had moved on; nothing was called.")
-    return Settlement(item.row["_id"], item.attempt["id"], State.PENDING, record)
+    return released(item.row, "The schedule had moved on; nothing was called.", terms.now)
