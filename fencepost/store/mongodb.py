@@ -115,11 +115,16 @@ def insert_missing(collection: Documents, rows: Sequence[Document]) -> set[str]:
         try:
             collection.insert_many(rows, ordered=False)
         except BulkWriteError as error:
-            problems = error.details.get("writeErrors", [])
-            if error.details.get("writeConcernErrors") or any(problem["code"] != DUPLICATE_KEY for problem in problems):
-                raise
-            return {problem["op"]["_id"] for problem in problems}
+            return {problem["op"]["_id"] for problem in only_duplicates(error)}
     return set()
+
+
+def only_duplicates(error: BulkWriteError) -> list[Document]:
+    """The rows' problems if all of them are that a row of this id was there already. Raises the error itself if not."""
+    problems: list[Document] = error.details.get("writeErrors", [])
+    if error.details.get("writeConcernErrors") or any(problem["code"] != DUPLICATE_KEY for problem in problems):
+        raise error
+    return problems
 
 
 def own(values: Sequence[Any]) -> Document:

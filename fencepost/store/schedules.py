@@ -9,12 +9,12 @@ from typing import Literal
 
 from pymongo import ASCENDING, DESCENDING, DeleteOne, IndexModel, ReplaceOne
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from fencepost.errors import Conflict, NotFound
 from fencepost.planning import Plan
-from fencepost.schedules import Schedule, Status
-from fencepost.store.mongodb import Document, answering, each_its_own
+from fencepost.schedules import Schedule, Status, milliseconds
+from fencepost.store.mongodb import Document, answering, each_its_own, only_duplicates
 from fencepost.store.pages import Cursor, Page, page
 from fencepost.store.schedule_documents import from_document, progress, to_document
 
@@ -63,13 +63,15 @@ class Schedules:
     def find(self, schedule_ids: Iterable[str]) -> dict[str, Schedule]:
         """Those that exist, live or archived, by id."""
         wanted = list(schedule_ids)
-        with answering():
+        with answering(), self.database.client.start_session(causal_consistency=True) as session:
             # Live first: archiving inserts into the archive before it deletes, so that one of the two always has it;
-            # a document in both is still live.
-            found = {row["_id"]: row for row in self.database.schedules.find({"_id": {"$in": wanted}})}
+            # a document in both is still live. In one session, lest another primary answers from before the first answer.
+            live = self.database.schedules.find({"_id": {"$in": wanted}}, session=session)
+            found = {row["_id"]: row for row in live}
             missing = [schedule_id for schedule_id in wanted if schedule_id not in found]
             if missing:
-                found |= {row["_id"]: row for row in self.database.archive.find({"_id": {"$in": missing}})}
+                archived = self.database.archive.find({"_id": {"$in": missing}}, session=session)
+                found |= {row["_id"]: row for row in archived}
         return {schedule_id: from_document(row) for schedule_id, row in found.items()}
 
     def names(self, schedule_ids: Iterable[str]) -> dict[str, str]:
@@ -106,7 +108,8 @@ class Schedules:
                 self.database.schedules.insert_one(to_document(after))
             except DuplicateKeyError:
                 raise Conflict(f"schedule {before.id} is not in the archive any more") from None
-            self.database.archive.delete_one({"_id": before.id})
+            # Only this copy: a frozen server may get to it after the schedule has ended and was archived once more.
+            self.database.archive.delete_one({"_id": before.id, "archived_at": before.archived_at})
 
     def page_of(
         self, owner_id: str, *, status: Status | None, text: str | None, sort: Sort, limit: int, cursor: Cursor | None
@@ -230,19 +233,33 @@ class Schedules:
         repeated. The ids of those that moved; one that was edited meanwhile stays."""
         if not schedules:
             return set()
+        now = milliseconds(now)
         copies = [
-            ReplaceOne({"_id": one.id}, {**to_document(one), "archived_at": now}, upsert=True) for one in schedules
+            ReplaceOne(
+                {"_id": one.id, "version": {"$lte": one.version}},
+                {**to_document(one), "archived_at": now},
+                upsert=True,
+            )
+            for one in schedules
         ]
         guards = [
             DeleteOne({"_id": one.id, "version": one.version, "finished_at": one.finished_at}) for one in schedules
         ]
         ids = {one.id for one in schedules}
-        with answering():
-            self.database.archive.bulk_write(copies, ordered=False)
-            self.database.schedules.bulk_write(guards, ordered=False)
-            stayed = {row["_id"] for row in self.database.schedules.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
+        # One session: a primary that has just been elected may not know yet that a majority has the deletes. Asked without, it
+        # shows as live what is gone, and the copy would be deleted too.
+        with answering(), self.database.client.start_session(causal_consistency=True) as session:
+            try:
+                self.database.archive.bulk_write(copies, ordered=False, session=session)
+            except BulkWriteError as error:
+                only_duplicates(error)  # a later version is there: this write comes late
+            self.database.schedules.bulk_write(guards, ordered=False, session=session)
+            live = self.database.schedules.find({"_id": {"$in": list(ids)}}, {"_id": 1}, session=session)
+            stayed = {row["_id"] for row in live}
             if stayed:
-                self.database.archive.delete_many({"_id": {"$in": list(stayed)}})
+                # Only our own copies: by the time a frozen server gets to this, they may have been archived once more.
+                ours = {"_id": {"$in": list(stayed)}, "archived_at": now}
+                self.database.archive.delete_many(ours, session=session)
         return ids - stayed
 
 

@@ -1,16 +1,21 @@
 """W2, edits, the due scan and the archive on a real MongoDB."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from fencepost.errors import Conflict, NotFound
 from fencepost.planning import Limits, Plan, plan
 from fencepost.schedules import Schedule, Status, Stop, edited
 from fencepost.store import Store
+from fencepost.store.mongodb import Document
 from fencepost.store.pages import Cursor
 from fencepost.store.schedule_documents import to_document
+from fencepost.store.schedules import Schedules
 from tests.support.rows import now
 from tests.support.schedules import Texts, at, definition, schedule
 
@@ -157,6 +162,57 @@ def test_a_schedule_that_was_edited_meanwhile_is_not_archived(store: Store) -> N
     assert store.schedules.archive([made], now()) == set()
     assert store.database.archive.count_documents({}) == 0
     assert store.schedules.get("local", made.id).definition["name"] == "Extended"
+
+
+def test_what_has_stayed_is_read_after_the_deletes_whoever_is_primary_by_then(store: Store) -> None:
+    """Without that a new primary may show as live what is gone, and the copy in the archive would be taken back."""
+    made = created(store, next_run_at=None, finished_at=CREATED)
+    heard = Heard()
+    address = store.database.client.address
+    assert address
+    with MongoClient[Document](*address, event_listeners=[heard], w="majority", readConcernLevel="majority") as client:
+        listening = Schedules(client.get_database(store.database.name, codec_options=store.database.codec_options))
+        assert listening.archive([made], now()) == {made.id}
+    [(read_after, deleted_at)] = heard.reads_after_deletes
+    assert read_after == deleted_at
+
+
+def test_an_archiving_that_is_written_late_takes_nothing_back(store: Store) -> None:
+    made = created(store, next_run_at=None, finished_at=CREATED)
+    edited_since = replace(made, versions=(*made.versions, replace(made.versions[0], no=2)), updated_at=now())
+    store.database.archive.insert_one({**to_document(edited_since), "archived_at": now()})
+    store.database.schedules.delete_one({"_id": made.id})
+    store.schedules.archive([made], now())
+    assert store.schedules.get("local", made.id).version == 2
+
+
+def test_a_restore_that_is_written_late_leaves_what_was_archived_since(store: Store) -> None:
+    made = created(store, next_run_at=None, finished_at=CREATED)
+    store.schedules.archive([made], now())
+    before = store.schedules.get("local", made.id)
+    store.database.archive.update_one({"_id": made.id}, {"$set": {"archived_at": now() + timedelta(hours=1)}})
+    store.schedules.restore(before, replace(before, archived_at=None))
+    assert store.database.archive.count_documents({"_id": made.id}) == 1
+
+
+class Heard(CommandListener):
+    """The `afterClusterTime` of each find, beside the operation time of the delete before it."""
+
+    def __init__(self) -> None:
+        self.reads_after_deletes: list[tuple[object, object]] = []
+        self._deleted_at: object = None
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "find" and self._deleted_at:
+            after = event.command.get("readConcern", {}).get("afterClusterTime")
+            self.reads_after_deletes.append((after, self._deleted_at))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        if event.command_name == "delete":
+            self._deleted_at = event.reply["operationTime"]
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Nothing fails here."""
 
 
 def test_an_end_time_in_the_future_keeps_a_finished_schedule_out_of_the_archive(store: Store) -> None:
