@@ -61,6 +61,17 @@ class Outcome:
     """The provider refuses us, not the mail (a wrong key, an unknown domain): an alarm, and no mail is burnt."""
 
 
+class Verdict(TypedDict):
+    """What was found out, or decided, about a call of which nobody had known how it ended."""
+
+    at: datetime
+    state: str
+    """Which the delivery took thereby; `pending`: it is sent again."""
+    by: str
+    """`reconciler`, the provider that told of it, or the person who decided."""
+    why: str
+
+
 class Attempt(TypedDict, total=False):
     """One provider call for a delivery, or what stopped it. The first six are written when it is claimed."""
 
@@ -79,11 +90,8 @@ class Attempt(TypedDict, total=False):
     status: int | None
     copy_of: str
     """The delivery of which this would have been a copy, so that the breaker held it."""
-    settled_at: datetime
-    """When it was found out what had become of a call whose reply was lost; with the three beside it."""
-    settled_as: str
-    settled_by: str
-    settled_why: str
+    settlements: list[Verdict]
+    """In the order in which they were made: one that was held is decided by a person later. Missing where nobody had to."""
 
 
 class Delivery(TypedDict):
@@ -178,6 +186,8 @@ class Settlement:
     adopt: tuple[int, str] | None = None
     """For `unknown` after TAKEN: the number and the id of the attempt that the fence holds."""
     author: Author = Author.OWNER
+    verdict: Verdict | None = None
+    """What the attempt's `settlements` gain."""
 
     @property
     def allowed_from(self) -> tuple[State, ...]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
+from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State, Verdict
 from fencepost.events import TAKEN, Event
 from fencepost.settings import Settings
 
@@ -78,6 +78,10 @@ class Window:
     """After this, records that can't be read are waited for no longer: the mail is held."""
     recheck_held: tuple[timedelta, ...] = field(default=(timedelta(hours=1), timedelta(hours=6), timedelta(days=1)))
     """When the records are read once more for a mail that is held: some index what they took late."""
+
+    def ends(self, since: datetime) -> datetime:
+        """When what is unknown since then, and has left no trace, is decided by its owner's policy."""
+        return since + self.settling
 
     @property
     def longest(self) -> timedelta:
@@ -163,15 +167,15 @@ def decide(row: Delivery, decision: Decision, by: str, why: str, now: datetime) 
     """What a person's decision about a held mail writes. It is on record with who and why."""
     state, verdict = _DECIDED[decision]
     detail = f"{verdict}: {why}" if why else verdict
-    gained = Attempt(settled_at=now, settled_as=state.value, settled_by=by, settled_why=detail)
     return Settlement(
         row["_id"],
         row["attempt_id"] or "",
         state,
-        gained,
+        Attempt(),
         reason=f"{by}: {detail}" if state is State.CANCELLED else None,
         receipt=row["receipt"],
         author=Author.PERSON,
+        verdict=Verdict(at=now, state=state.value, by=by, why=detail),
     )
 
 
@@ -180,8 +184,10 @@ def _again(row: Delivery, window: Window, now: datetime) -> Postponed:
 
 
 def _settled(row: Delivery, state: State, now: datetime, detail: str, **fields: Any) -> Settlement:
-    gained = Attempt(settled_at=now, settled_as=state.value, settled_by="reconciler", settled_why=detail)
-    return Settlement(row["_id"], row["attempt_id"] or "", state, gained, author=Author.RECONCILER, **fields)
+    verdict = Verdict(at=now, state=state.value, by="reconciler", why=detail)
+    return Settlement(
+        row["_id"], row["attempt_id"] or "", state, Attempt(), author=Author.RECONCILER, verdict=verdict, **fields
+    )
 
 
 def told(events: Sequence[Event]) -> Trace | None:
@@ -197,15 +203,15 @@ def taken(row: Delivery, events: Sequence[Event], now: datetime) -> Settlement |
     if event is None:
         return None
     why = _word_of(event)
-    gained = Attempt(settled_at=now, settled_as=State.ACCEPTED.value, settled_by=event.provider, settled_why=why)
     return Settlement(
         row["_id"],
         row["attempt_id"] or "",
         State.ACCEPTED,
-        gained,
+        Attempt(),
         reason=None if row["attempts"] else why,
         receipt=event.receipt or row["receipt"],
         author=Author.PROVIDER,
+        verdict=Verdict(at=now, state=State.ACCEPTED.value, by=event.provider, why=why),
     )
 
 

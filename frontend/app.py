@@ -48,7 +48,6 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.url_map.converters["id"] = views.IdConverter
     app.extensions[views.REGISTRY] = Registry(settings.frontend)
     app.extensions[views.CLOCK] = now
-    app.extensions[desk.WINDOW] = settings.settlement.window_seconds
     app.extensions[report.PLACE] = Path(settings.frontend.fault_report or report.BESIDE_US)
 
     security.protect(app, settings.frontend.allowed_hosts)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from frontend.doubts import doubt
@@ -15,7 +15,6 @@ from frontend.views import NAMED, go_to, ids_in, registry, render_fragment
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
 
-WINDOW = "fencepost-settling-window-seconds"
 PER_PAGE = 25
 MAX_REASON, MAX_NAME = 500, 100
 
@@ -60,7 +59,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "desk/index.html",
         held=held,
-        doubts=[doubt(mail, _window_seconds()) for mail in held.items],
+        doubts=[doubt(mail) for mail in held.items],
         shown=waiting(),
         by=name_given(),
         overtaken=read(ids_in(request.args.get("overtaken"))),
@@ -145,9 +144,8 @@ def read(ids: Sequence[str]) -> list[Email]:
 def unknown() -> dict[str, Any]:
     page = registry().emails(state="unknown", sort="due_at", limit=PER_PAGE)
     return {
-        "unknown": [doubt(mail, _window_seconds()) for mail in page.items],
+        "unknown": [doubt(mail) for mail in page.items],
         "more_unknown": page.next_cursor is not None,
-        "window_seconds": _window_seconds(),
     }
 
 
@@ -155,7 +153,3 @@ def waiting() -> int | None:
     """How many mails are held; None where MongoDB does not answer the registry."""
     counts = registry().cluster()["emails_by_state"]
     return None if counts is None else counts.get("held", 0)
-
-
-def _window_seconds() -> float:
-    return float(current_app.extensions[WINDOW])

@@ -1,10 +1,8 @@
 """What is known of a mail that may have been sent, or not: how its answer was lost, what the records said, what comes. Pure."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
-from frontend.formatting import parse
-from frontend.shapes import Attempt, Email
+from frontend.shapes import Attempt, Email, Settlement
 
 _NO_MORE = "9999"
 """The year in which records are read that will not tell more."""
@@ -24,32 +22,29 @@ class Doubt:
     held_since: str | None
     look_up_at: str | None
     """When the records are read next; None: at once, or never more."""
-    decided_at: str | None
-    """When the settling window of an unknown mail ends: what has left no trace by then is decided by its schedule's policy."""
+    decision_due_at: str | None
+    """When an unknown mail that has left no trace is decided by its schedule's policy."""
 
 
-def doubt(mail: Email, window_seconds: float) -> Doubt:
-    """Of a mail that is unknown or held; `window_seconds` is the settling window."""
+def doubt(mail: Email) -> Doubt:
+    """Of a mail that is unknown or held."""
     call: Attempt | None = next((each for each in reversed(mail["attempts"]) if each["outcome"] == "unknown"), None)
-    verdict = last_settlement(mail)
     held = mail["state"] == "held"
-    since, look_up_at = mail.get("unknown_since"), mail.get("look_up_at")
+    newest = mail["attempts"][-1]["settlements"] if mail["attempts"] else []
+    verdict = next((each for each in reversed(newest) if each["state"] == "held"), None) if held else None
+    look_up_at = mail.get("look_up_at")
     return Doubt(
         mail,
         called_at=call["called_at"] or call["claimed_at"] if call else None,
         lost=call["detail"] if call else None,
-        found=(verdict.get("settled_why") if verdict else None) or mail["reason"],
-        held_since=((verdict.get("settled_at") if verdict else None) or mail["updated_at"]) if held else None,
+        found=verdict["why"] if verdict else mail["reason"],
+        held_since=(verdict["at"] if verdict else mail["updated_at"]) if held else None,
         look_up_at=look_up_at if look_up_at and not look_up_at.startswith(_NO_MORE) else None,
-        decided_at=_later(since, window_seconds) if since and not held else None,
+        decision_due_at=mail.get("decision_due_at"),
     )
 
 
-def last_settlement(mail: Email) -> Attempt | None:
-    """The attempt that was settled last, by the provider's records or by a person; None where none was."""
-    settled = [attempt for attempt in mail["attempts"] if attempt.get("settled_at")]
-    return max(settled, key=lambda attempt: attempt.get("settled_at") or "", default=None)
-
-
-def _later(instant: str, seconds: float) -> str:
-    return (parse(instant) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+def last_settlement(mail: Email) -> Settlement | None:
+    """The one made last, from the provider's records or by a person; None where there is none."""
+    settlements = [settlement for attempt in mail["attempts"] for settlement in attempt["settlements"]]
+    return max(settlements, key=lambda settlement: settlement["at"], default=None)

@@ -115,6 +115,13 @@ class Token(TypedDict):
     revision: int
 
 
+class Settlement(TypedDict):
+    at: str
+    state: str
+    by: str
+    why: str
+
+
 class Attempt(TypedDict):
     id: str
     number: int
@@ -129,11 +136,8 @@ class Attempt(TypedDict):
     outcome: str | None
     detail: str | None
     status: int | None
-    settled_at: NotRequired[str | None]
-    """When it was found out, or decided, what had become of a call whose reply was lost; with the three below."""
-    settled_as: NotRequired[str | None]
-    settled_by: NotRequired[str | None]
-    settled_why: NotRequired[str | None]
+    settlements: list[Settlement]
+    """What was found out, or decided, about a call whose reply was lost, in order."""
 
 
 class Moment(TypedDict):
@@ -163,6 +167,7 @@ Email = TypedDict(
         "receipt": str | None,
         "unknown_since": NotRequired[str | None],
         "look_up_at": NotRequired[str | None],
+        "decision_due_at": NotRequired[str | None],
         "shard": int,
         "created_at": str,
         "updated_at": str,

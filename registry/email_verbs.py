@@ -1,7 +1,5 @@
 """What may be done with an email: a person decides about one that is held."""
 
-from datetime import datetime
-
 from flask import Response
 
 from fencepost.clock import iso
@@ -68,11 +66,7 @@ def _not_held(p: Parts, row: Delivery) -> str:
     revision_id = row["revision_id"] or ""
     revision = p.store.revisions.find([revision_id]).get(revision_id)
     policy = policy_of(revision.definition if revision else None)
-    until = _window_ends(p, row["unknown_since"] or row["updated_at"])
+    until = window_of(p.settings).ends(row["unknown_since"] or row["updated_at"]).replace(microsecond=0)
     if policy is Policy.RESEND_AT_ONCE:
         return f"{sentence}: it is sent again at once, as its schedule says"
     return f"{sentence}: it is looked up in its provider's records until about {iso(until)}; {_ENDS[policy]}"
-
-
-def _window_ends(p: Parts, since: datetime) -> datetime:
-    return (since + window_of(p.settings).settling).replace(microsecond=0)

@@ -8,6 +8,7 @@ from flask import Response
 from fencepost import ids
 from fencepost.deliveries import Delivery
 from fencepost.messages import CannotRender, Mail, Renderer
+from fencepost.reconciliation import window_of
 from fencepost.store.pages import Cursor
 from registry.answers.emails import EmailAnswer, EmailList, email_answer
 from registry.documenting import TAGS, answers, blueprint
@@ -29,7 +30,8 @@ def list_emails(query: EmailQuery) -> Response:
     page = p.store.deliveries.page_of(OWNER, filters(query), query.limit, cursor, oldest_first=query.sort == "due_at")
     names = p.store.schedules.names({row["schedule_id"] for row in page.items})
     renderers = p.texts.renderers(p.store, {row["revision_id"] for row in page.items})
-    data = [email_answer(row, names.get(row["schedule_id"]), _mail(row, renderers)) for row in page.items]
+    window = window_of(p.settings)
+    data = [email_answer(row, names.get(row["schedule_id"]), _mail(row, renderers), window) for row in page.items]
     return list_reply(data, page.next_cursor).response()
 
 
@@ -47,7 +49,7 @@ def shown(p: Parts, row: Delivery) -> EmailAnswer:
     """One email with all there is of it."""
     name = p.store.schedules.names([row["schedule_id"]]).get(row["schedule_id"])
     mail = _mail(row, p.texts.renderers(p.store, [row["revision_id"]]))
-    return email_answer(row, name, mail, bodies=True)
+    return email_answer(row, name, mail, window_of(p.settings), bodies=True)
 
 
 def filters(query: EmailQuery) -> dict[str, Any]:

@@ -180,7 +180,8 @@ class Audits:
 
     def mails(self, occurrence_ids: Collection[str]) -> dict[str, Mails]:
         """The deliveries of these occurrences; one without any is absent."""
-        took = {"$or": [{"$eq": ["$$this.outcome", "accepted"]}, {"$eq": ["$$this.settled_as", "accepted"]}]}
+        settled_as = {"$ifNull": ["$$this.settlements.state", []]}
+        took = {"$or": [{"$eq": ["$$this.outcome", "accepted"]}, {"$in": ["accepted", settled_as]}]}
         times = {"$size": {"$filter": {"input": "$attempts", "cond": took}}}
         stages: list[Document] = [
             {"$match": {"occurrence_id": {"$in": list(occurrence_ids)}}},

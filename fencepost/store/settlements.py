@@ -24,12 +24,11 @@ def stands(row: Document | None, settlement: Settlement) -> bool:
         # The same call, though somebody found out before its owner told.
         return bool(row["attempt_id"] == settlement.attempt_id)
     recorded: Document = next((attempt for attempt in row["attempts"] if attempt["id"] == settlement.attempt_id), {})
-    gained = settlement.attempt
-    if "settled_at" in gained:
+    if settlement.verdict:
         # Two people may decide the same in the same millisecond; each is told whether it was theirs.
-        ours = {**gained, "settled_at": milliseconds(gained["settled_at"])}
-        return all(recorded.get(name) == value for name, value in ours.items())
-    ended_at = gained.get("ended_at")
+        ours = {**settlement.verdict, "at": milliseconds(settlement.verdict["at"])}
+        return ours in recorded.get("settlements", [])
+    ended_at = settlement.attempt.get("ended_at")
     return recorded.get("ended_at") == (ended_at and milliseconds(ended_at))
 
 
@@ -59,6 +58,11 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         "receipt": [settlement.receipt for settlement in settlements],
     }
     gained = {"$mergeObjects": ["$$this", own([settlement.attempt for settlement in settlements])]}
+    if any(settlement.verdict for settlement in settlements):
+        verdicts = own([[settlement.verdict] if settlement.verdict else None for settlement in settlements])
+        settled = {"$concatArrays": [{"$ifNull": ["$$this.settlements", []]}, verdicts]}
+        # Joined with null a list is null: then what is there stays, and stays missing where nothing is.
+        gained["$mergeObjects"].append({"settlements": {"$ifNull": [settled, "$$this.settlements"]}})
     is_ours = {"$eq": ["$$this.id", "$attempt_id"]}
     expressions: Document = {
         "updated_at": "$$NOW",

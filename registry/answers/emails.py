@@ -1,18 +1,30 @@
 """Deliveries as JSON, under the name that the API has for them."""
 
 from datetime import datetime
-from typing import Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
-from pydantic import with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from fencepost.clock import iso
 from fencepost.coordination.tokens import Token
 from fencepost.deliveries import Attempt, Delivery, State
 from fencepost.messages import Mail
-from fencepost.reconciliation import NEVER
+from fencepost.reconciliation import NEVER, Window
 from registry.answers.common import EXACT, Address, Instant, TokenPair, address, maybe_iso
 from registry.answers.timeline import timeline
+
+
+@with_config(EXACT)
+class SettlementAnswer(TypedDict):
+    """What was found out, or decided, about a call of which nobody had known how it ended."""
+
+    at: Instant
+    state: str
+    """Which the email took thereby; `pending`: it is sent again."""
+    by: str
+    """`reconciler`, the provider that told of it, or the person who decided."""
+    why: str
 
 
 @with_config(EXACT)
@@ -33,13 +45,8 @@ class AttemptAnswer(TypedDict):
     outcome: str | None
     detail: str | None
     status: int | None
-    settled_at: Instant | None
-    """When it was found out, or decided, what had become of a call whose reply was lost; null if nobody had to."""
-    settled_as: str | None
-    """The state that the email took thereby; `pending`: it is sent again."""
-    settled_by: str | None
-    """`reconciler`, the provider that told of it, or the person who decided."""
-    settled_why: str | None
+    settlements: list[SettlementAnswer]
+    """In the order in which they were made: one that was held is decided by a person later. Empty if nobody had to."""
 
 
 @with_config(EXACT)
@@ -72,7 +79,18 @@ EmailAnswer = TypedDict(
         "message_id": str | None,
         "receipt": str | None,
         "unknown_since": Instant | None,
-        "look_up_at": Instant | None,
+        "look_up_at": Annotated[
+            Instant | None,
+            Field(description="When its provider's records are read next; null if they are not any more."),
+        ],
+        "decision_due_at": Annotated[
+            Instant | None,
+            Field(
+                description="Of an unknown email: when its settling window ends. What has left no trace in its provider's "
+                "records by then is held, or sent again where its schedule says so; only records that can't be read are "
+                "waited for longer. Null in every other state."
+            ),
+        ],
         "shard": int,
         "created_at": Instant,
         "updated_at": Instant,
@@ -92,7 +110,9 @@ class EmailList(TypedDict):
     next_cursor: str | None
 
 
-def email_answer(row: Delivery, schedule_name: str | None, mail: Mail | None, *, bodies: bool = False) -> EmailAnswer:
+def email_answer(
+    row: Delivery, schedule_name: str | None, mail: Mail | None, window: Window, *, bodies: bool = False
+) -> EmailAnswer:
     """`mail` is the delivery as it was rendered; None where the text that owns it is not decided yet, or can't be filled in.
     With `bodies` it carries `text` and `html`."""
     answer: EmailAnswer = {
@@ -113,6 +133,7 @@ def email_answer(row: Delivery, schedule_name: str | None, mail: Mail | None, *,
         "receipt": row["receipt"],
         "unknown_since": maybe_iso(row.get("unknown_since")),
         "look_up_at": maybe_iso(_next_look_up(row)),
+        "decision_due_at": maybe_iso(_decision_due_at(row, window)),
         "shard": row["shard"],
         "created_at": iso(row["created_at"]),
         "updated_at": iso(row["updated_at"]),
@@ -143,10 +164,7 @@ def _attempt(attempt: Attempt) -> AttemptAnswer:
         "outcome": attempt.get("outcome"),
         "detail": attempt.get("detail"),
         "status": attempt.get("status"),
-        "settled_at": maybe_iso(attempt.get("settled_at")),
-        "settled_as": attempt.get("settled_as"),
-        "settled_by": attempt.get("settled_by"),
-        "settled_why": attempt.get("settled_why"),
+        "settlements": [{**verdict, "at": iso(verdict["at"])} for verdict in attempt.get("settlements", [])],
     }
 
 
@@ -156,3 +174,8 @@ def _next_look_up(row: Delivery) -> datetime | None:
         return None
     at = row.get("look_up_at") or row.get("unknown_since")
     return at if at and at < NEVER else None
+
+
+def _decision_due_at(row: Delivery, window: Window) -> datetime | None:
+    since = row.get("unknown_since")
+    return window.ends(since) if since and row["state"] == State.UNKNOWN else None

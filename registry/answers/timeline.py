@@ -58,9 +58,13 @@ def _attempt(attempt: Attempt) -> Iterator[Moment]:
         yield Moment(attempt["fenced_at"], "fenced", _FENCE.get(verdict, verdict or None))
     if "called_at" in attempt:
         yield Moment(attempt["called_at"], "called", f"The request went to {attempt['provider']}.")
+    settled = [
+        Moment(verdict["at"], _RESENT.get(verdict["state"], verdict["state"]), f"{verdict['by']}: {verdict['why']}")
+        for verdict in attempt.get("settlements", [])
+    ]
     if "ended_at" in attempt:
-        yield Moment(attempt["ended_at"], attempt.get("outcome", "ended"), attempt.get("detail"))
-    if "settled_at" in attempt:
-        state = attempt.get("settled_as", "settled")
-        told = f"{attempt.get('settled_by', 'somebody')}: {attempt.get('settled_why', '')}"
-        yield Moment(attempt["settled_at"], _RESENT.get(state, state), told)
+        ended = Moment(attempt["ended_at"], attempt.get("outcome", "ended"), attempt.get("detail"))
+        # A sender that was frozen may tell how its call ended when others have settled what they could.
+        late = sum(moment.at < ended.at for moment in settled) if ended.event != "unknown" else 0
+        settled.insert(late, ended)
+    yield from settled

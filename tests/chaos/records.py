@@ -97,12 +97,19 @@ def _delivery(row: Mapping[str, Any]) -> dict[str, Any]:
         "state": row["state"],
         "reason": row["reason"],
         "attempt_no": row["attempt_no"],
-        "attempts": [{name: _plain(value) for name, value in attempt.items()} for attempt in row["attempts"]],
+        "attempts": _plain(row["attempts"]),
     }
 
 
 def _plain(value: object) -> object:
-    return value.timestamp() if isinstance(value, datetime) else value
+    match value:
+        case datetime():
+            return value.timestamp()
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {name: _plain(item) for name, item in value.items()}
+    return value
 
 
 def _iso(instant: datetime) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
+from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State, Verdict
 from fencepost.errors import Conflict
 from fencepost.planning import Limits, plan
 from fencepost.reconciliation import Postponed
@@ -108,8 +108,12 @@ class Pair:
             attempt = self.random.choice([row["attempt_id"] or "none", *old])
             adopt = (9, f"b{self._number}") if state is State.UNKNOWN and self.random.random() < 0.1 else None
             later = now() if state is State.PENDING and self.random.random() < 0.5 else None
-            gained = Attempt(ended_at=now(), outcome=state.value, status=None)
-            settlements.append(Settlement(row["_id"], attempt, state, gained, "why", "receipt", later, adopt, author))
+            verdict, gained = None, Attempt(ended_at=now(), outcome=state.value, status=None)
+            if author in (Author.RECONCILER, Author.PERSON):
+                verdict, gained = Verdict(at=now(), state=state.value, by=author.value, why="why"), Attempt()
+            settlements.append(
+                Settlement(row["_id"], attempt, state, gained, "why", "receipt", later, adopt, author, verdict)
+            )
         missed = self.real.deliveries.settle(settlements)
         assert _ids(missed) == _ids(at_once(self.simulated.deliveries.settle(settlements)))
 

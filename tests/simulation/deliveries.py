@@ -136,9 +136,9 @@ class Deliveries:
         return row["attempt_id"] in attempts and row["state"] in allowed
 
     def _settled(self, row: Delivery, settlement: Settlement, ordered: bool) -> Delivery:
-        gained, now = settlement.attempt, self._time.instant
+        now = self._time.instant
         attempts = [
-            cast("Attempt", {**attempt, **gained}) if attempt["id"] == row["attempt_id"] else attempt
+            _after(attempt, settlement) if attempt["id"] == row["attempt_id"] else attempt
             for attempt in row["attempts"]
         ]
         after: dict[str, Any] = {
@@ -282,6 +282,13 @@ class Deliveries:
 
     def _of(self, shards: Collection[int], *states: str) -> list[Delivery]:
         return [row for row in self.rows.values() if row["state"] in states and row["shard"] in shards]
+
+
+def _after(attempt: Attempt, settlement: Settlement) -> Attempt:
+    after: Attempt = {**attempt, **settlement.attempt}
+    if settlement.verdict:
+        after["settlements"] = [*attempt.get("settlements", []), settlement.verdict]
+    return after
 
 
 def begins_anew(settlement: Settlement) -> bool:

@@ -92,9 +92,10 @@ def test_each_row_of_the_table(evidence: Evidence | None, policy: Policy, now: A
         assert verdict.until > now
         return
     assert isinstance(verdict, Settlement)
-    assert (verdict.state, verdict.author, verdict.attempt["settled_as"]) == (state, Author.RECONCILER, state.value)
-    assert verdict.attempt["settled_by"] == "reconciler"
-    assert verdict.attempt["settled_why"]
+    assert verdict.verdict
+    assert (verdict.state, verdict.author, verdict.verdict["state"]) == (state, Author.RECONCILER, state.value)
+    assert verdict.verdict["by"] == "reconciler"
+    assert verdict.verdict["why"]
     assert bool(verdict.reason) is (state in (State.HELD, State.FAILED))
 
 
@@ -164,7 +165,8 @@ def test_the_providers_own_word_settles_what_it_took(kind: EventKind) -> None:
     assert (found.evidence, found.receipt) == (Evidence.ACCEPTED, "r@mg")
     assert settlement
     assert (settlement.state, settlement.author, settlement.receipt) == (State.ACCEPTED, Author.PROVIDER, "r@mg")
-    assert settlement.attempt["settled_by"] == "mailgun"
+    assert settlement.verdict
+    assert settlement.verdict["by"] == "mailgun"
 
 
 def test_a_providers_word_leaves_what_is_sending_to_its_owner_and_what_has_ended_alone() -> None:
@@ -191,10 +193,13 @@ def test_a_mail_that_no_attempt_is_known_of_says_itself_why_it_is_accepted() -> 
 def test_a_persons_decision_is_on_record_with_who_and_why(decision: Decision, state: State, reason: str | None) -> None:
     settlement = decide(row(State.HELD), decision, "Ann", "too late", EDGE)
     assert (settlement.state, settlement.reason, settlement.allowed_from) == (state, reason, (State.HELD,))
-    gained = settlement.attempt
-    assert (gained["settled_by"], gained["settled_as"], gained["settled_at"]) == ("Ann", state.value, EDGE)
-    assert gained["settled_why"].endswith(": too late")
-    assert decide(row(State.HELD), decision, "Ann", "", EDGE).attempt["settled_why"]
+    verdict = settlement.verdict
+    assert verdict
+    assert (verdict["by"], verdict["state"], verdict["at"]) == ("Ann", state.value, EDGE)
+    assert verdict["why"].endswith(": too late")
+    wordless = decide(row(State.HELD), decision, "Ann", "", EDGE).verdict
+    assert wordless
+    assert wordless["why"]
 
 
 def test_the_window_is_as_it_is_set() -> None:

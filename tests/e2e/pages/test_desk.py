@@ -126,7 +126,9 @@ def test_a_decision_needs_no_mouse_and_goes_on_record(tab: Page, site: Site, sto
     tab.goto(story.path("Spring"))
     expect(tab.locator(".rule .state")).to_have_text("Accepted")
     expect(tab.locator(".moment").last).to_contain_text("Ada: it was sent: it came.")
-    assert site.call("GET", f"/emails/{story.held['Spring']['id']}")["attempts"][0]["settled_by"] == "Ada"
+    expect(tab.locator(".moment-title")).to_contain_text(["Unknown", "Held", "Accepted"])
+    [attempt] = site.call("GET", f"/emails/{story.held['Spring']['id']}")["attempts"]
+    assert [settlement["by"] for settlement in attempt["settlements"]] == ["reconciler", "Ada"]
 
 
 def test_a_decision_without_a_reason_comes_back(tab: Page, story: Story) -> None:
@@ -151,6 +153,7 @@ def test_several_are_decided_at_once(tab: Page, story: Story) -> None:
     expect_listed(tab, story, "Winter", "Harvest", "Sowing")
     tab.goto(story.path("Autumn"))
     expect(tab.locator(".rule")).to_contain_text("the season is over")
+    expect(tab.locator(".moment-title")).to_contain_text(["Unknown", "Held", "Cancelled"])
 
 
 def test_who_comes_too_late_reads_what_was_decided(tab: Page, site: Site, story: Story) -> None:

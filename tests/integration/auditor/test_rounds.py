@@ -104,8 +104,9 @@ def test_two_accepted_attempts_and_a_second_record_of_an_instant_are_named(desk:
     one, two = desk.write(2)
     for each in (one, two):
         desk.send(each, FIRST)
-    accepted = {"outcome": "accepted"}
-    desk.store.database.deliveries.update_one({"schedule_id": one.id}, {"$set": {"attempts": [accepted, accepted]}})
+    taken = {"outcome": "unknown", "settlements": [{"state": "held"}, {"state": "accepted"}]}
+    attempts = [{"outcome": "accepted"}, {"outcome": "throttled"}, taken]
+    desk.store.database.deliveries.update_one({"schedule_id": one.id}, {"$set": {"attempts": attempts}})
     [copy] = desk.store.database.occurrences.find({"schedule_id": two.id})
     other = ids.triggered_occurrence_id(two.id, FIRST, "a bug")
     desk.store.database.occurrences.insert_one({**copy, "_id": other})

@@ -91,7 +91,8 @@ def test_what_mailgun_took_is_accepted_at_once(client: FlaskClient, store: Store
     settled = row(store)
     assert (settled["state"], settled["receipt"]) == ("accepted", "m1@mg.example.com")
     [attempt] = settled["attempts"]
-    assert (attempt["settled_by"], attempt["settled_as"]) == ("mailgun", "accepted")
+    [verdict] = attempt["settlements"]
+    assert (verdict["by"], verdict["state"]) == ("mailgun", "accepted")
     assert store.events.of([delivery])[delivery][0].kind == "delivered"
 
 

@@ -142,11 +142,11 @@ def test_an_email_shows_its_attempts(api: Api, store: Store) -> None:
             "token": {"generation": 2, "revision": 41}, "claimed_at": "2026-03-02T08:00:01Z", "fence": "ok",
             "fenced_at": "2026-03-02T08:00:02Z", "called_at": "2026-03-02T08:00:02Z",
             "ended_at": "2026-03-02T08:00:03Z", "outcome": "accepted", "detail": "Queued.", "status": 200,
-            "settled_at": None, "settled_as": None, "settled_by": None, "settled_why": None,
+            "settlements": [],
         }
     ]  # fmt: skip
     assert (email["receipt"], email["provider"]) == ("<1@mg>", "mailgun")
-    assert (email["unknown_since"], email["look_up_at"]) == (None, None)
+    assert (email["unknown_since"], email["look_up_at"], email["decision_due_at"]) == (None, None, None)
     assert [event["event"] for event in email["timeline"]] == ["planned", "claimed", "fenced", "called", "accepted"]
 
 

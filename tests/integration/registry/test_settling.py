@@ -1,6 +1,7 @@
 """POST /emails/{id}/settle: a person decides about a mail that is held."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -13,13 +14,24 @@ from registry.app import create_app
 from registry.parts import Parts
 from tests.support.api import Api, MovableClock
 
+HELD = {"at": "2026-03-02T07:59:59.250Z", "state": "held", "by": "reconciler", "why": "No trace."}
+
 
 def in_doubt(api: Api, store: Store, clock: MovableClock, state: str = "held", **schedule: Any) -> str:
-    """The id of a mail whose only attempt was lost a second ago."""
+    """The id of a mail whose only attempt was lost a second ago; `held` by the reconciler."""
     api.post(f"/schedules/{api.create(**schedule)['id']}/trigger", status=202)
     since = clock.now() - timedelta(seconds=1)
-    lost = {"id": "att_1", "no": 1, "provider": "mailgun", "sender": "host-7", "token": 7, "claimed_at": since}
+    lost: dict[str, Any] = {
+        "id": "att_1",
+        "no": 1,
+        "provider": "mailgun",
+        "sender": "host-7",
+        "token": 7,
+        "claimed_at": since,
+    }
     lost |= {"ended_at": since, "outcome": "unknown", "detail": "The connection was reset."}
+    if state == "held":
+        lost["settlements"] = [{"at": since, "state": "held", "by": "reconciler", "why": "No trace."}]
     fields = {"state": state, "attempts": [lost], "attempt_no": 1, "attempt_id": "att_1", "unknown_since": since}
     row = store.database.deliveries.find_one_and_update({"attempt_no": 0}, {"$set": fields})
     assert row
@@ -34,7 +46,7 @@ def in_doubt(api: Api, store: Store, clock: MovableClock, state: str = "held", *
         ("drop", "cancelled", "cancelled", 0),
     ],
 )
-def test_a_decision_is_done_and_told_with_who_and_why(
+def test_a_decision_is_done_and_told_with_who_and_why_beside_that_it_was_held(
     api: Api,
     store: Store,
     clock: MovableClock,
@@ -49,13 +61,14 @@ def test_a_decision_is_done_and_told_with_who_and_why(
     email = api.post(f"/emails/{email_id}/settle", {"decision": decision, "reason": "she called", "by": "Ann"})
     assert (email["id"], email["state"], len(nudges)) == (email_id, state, woken)
     [attempt] = email["attempts"]
-    assert (attempt["settled_by"], attempt["settled_as"]) == ("Ann", state)
-    assert attempt["settled_at"] == "2026-03-02T08:00:00.250Z"
-    assert attempt["settled_why"].endswith("she called")
-    assert (email["timeline"][-1]["event"], email["timeline"][-1]["detail"]) == (
-        event,
-        f"Ann: {attempt['settled_why']}",
-    )
+    held, decided = attempt["settlements"]
+    assert held == HELD
+    assert (decided["by"], decided["state"], decided["at"]) == ("Ann", state, "2026-03-02T08:00:00.250Z")
+    assert decided["why"].endswith("she called")
+    assert email["timeline"][-2:] == [
+        {"at": held["at"], "event": "held", "detail": "reconciler: No trace."},
+        {"at": decided["at"], "event": event, "detail": f"Ann: {decided['why']}"},
+    ]
     if state == "cancelled":
         assert email["reason"] == "Ann: drop it: she called"
     assert email == api.get(f"/emails/{email_id}")
@@ -63,7 +76,7 @@ def test_a_decision_is_done_and_told_with_who_and_why(
 
 def test_without_a_word_it_was_somebody_here(api: Api, store: Store, clock: MovableClock) -> None:
     email = api.post(f"/emails/{in_doubt(api, store, clock)}/settle", {"decision": "drop"})
-    assert (email["attempts"][0]["settled_by"], email["reason"]) == ("local", "local: drop it")
+    assert (email["attempts"][0]["settlements"][-1]["by"], email["reason"]) == ("local", "local: drop it")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +142,8 @@ def test_of_two_people_at_once_one_decides_and_the_other_is_told(
             answers = list(people.map(decide, wishes))
             assert sorted(answers) == [200, 409, 409, 409]
             [attempt] = api.get(f"/emails/{email_id}")["attempts"]
-            assert attempt["settled_by"] == wishes[answers.index(200)][0]
+            told = [settlement["by"] for settlement in attempt["settlements"]]
+            assert told == ["reconciler", wishes[answers.index(200)][0]]
 
 
 def test_an_email_says_since_when_it_is_in_doubt_and_when_it_is_looked_up(
@@ -148,3 +162,17 @@ def test_an_email_says_since_when_it_is_in_doubt_and_when_it_is_looked_up(
     assert shown(look_up_at=clock.now()) == (since, "2026-03-02T08:00:00.250Z")
     assert shown(look_up_at=NEVER, state="held") == (since, None)
     assert shown(look_up_at=clock.now(), state="accepted") == (since, None)
+
+
+def test_an_email_says_when_it_is_decided_at_the_end_of_its_window_while_it_is_unknown(
+    parts: Parts, store: Store, clock: MovableClock
+) -> None:
+    settlement = parts.settings.settlement.model_copy(update={"window_seconds": 60})
+    brief = replace(parts, settings=parts.settings.model_copy(update={"settlement": settlement}))
+    api = Api(create_app(brief).test_client())
+    email_id = in_doubt(api, store, clock, "unknown")
+    assert api.get(f"/emails/{email_id}")["decision_due_at"] == "2026-03-02T08:00:59.250Z"
+    [listed] = api.get("/emails?state=unknown")["data"]
+    assert listed["decision_due_at"] == "2026-03-02T08:00:59.250Z"
+    store.database.deliveries.update_one({"_id": email_id}, {"$set": {"state": "held"}})
+    assert api.get(f"/emails/{email_id}")["decision_due_at"] is None

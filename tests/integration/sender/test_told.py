@@ -48,7 +48,8 @@ def test_webhooks_settle_what_is_unknown_long_before_it_is_looked_up(stack: Star
 
     for email in eventually(settled, seconds=30):
         [attempt] = email["attempts"]
-        assert (attempt["outcome"], attempt["settled_as"], attempt["settled_by"]) == ("unknown", "accepted", "mailgun")
+        [verdict] = attempt["settlements"]
+        assert (attempt["outcome"], verdict["state"], verdict["by"]) == ("unknown", "accepted", "mailgun")
         assert "resend" not in {moment["event"] for moment in email["timeline"]}
         assert email["receipt"]
     counts = requests.get(f"{running.simulator_url}/_simulator/ledger/count", timeout=20).json()
@@ -88,7 +89,8 @@ def test_what_a_person_has_sent_again_goes_once_whatever_its_schedule_says(make_
     after = eventually(lambda: in_state(world, "accepted", 3), seconds=30)
     assert world.provider.requests() == {row["_id"]: 2 for row in rows}
     assert sorted(entry["delivery_id"] for entry in world.ledger()) == sorted(row["_id"] for row in rows)
-    assert {row["attempts"][0]["settled_by"] for row in after} == {"Ann"}
+    told = [[(verdict["state"], verdict["by"]) for verdict in row["attempts"][0]["settlements"]] for row in after]
+    assert told == [[("held", "reconciler"), ("pending", "Ann")]] * 3
 
 
 def test_what_a_person_drops_is_cancelled_with_who_and_why_and_never_called_again(make_world: MakesWorld) -> None:

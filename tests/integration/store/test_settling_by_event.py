@@ -43,7 +43,11 @@ def test_what_is_not_with_its_owner_is_accepted(store: Store, state: State) -> N
     [row] = lost(store, 1, state)
     assert store.deliveries.settle_by_event(told(row)) is state
     after = store.deliveries.get("local", row["_id"])
-    assert (after["state"], after["receipt"], after["attempts"][0]["settled_by"]) == ("accepted", "m1@mg", "mailgun")
+    assert (after["state"], after["receipt"], after["attempts"][0]["settlements"][0]["by"]) == (
+        "accepted",
+        "m1@mg",
+        "mailgun",
+    )
     assert store.deliveries.settle_by_event(told(row)) is State.ACCEPTED
 
 

@@ -3,12 +3,16 @@
 from typing import Any
 
 from frontend.doubts import doubt, last_settlement
-from frontend.shapes import Attempt, Email
+from frontend.shapes import Attempt, Email, Settlement
 
 
 def attempt(number: int, **fields: Any) -> Attempt:
     found: dict[str, Any] = dict.fromkeys(Attempt.__annotations__)
-    return {**found, "number": number, **fields}  # type: ignore[typeddict-item]
+    return {**found, "number": number, "settlements": [], **fields}  # type: ignore[typeddict-item]
+
+
+def settlement(hour: int, state: str, by: str = "reconciler", why: str = "no trace") -> Settlement:
+    return {"at": f"2026-01-01T{hour:02}:36:00Z", "state": state, "by": by, "why": why}
 
 
 def email(state: str, *attempts: Attempt, **fields: Any) -> Email:
@@ -19,33 +23,37 @@ def email(state: str, *attempts: Attempt, **fields: Any) -> Email:
 LOST = attempt(1, outcome="unknown", called_at="2026-01-01T08:00:00Z", detail="it was cut")
 
 
-def test_an_unknown_mail_is_decided_when_its_window_ends() -> None:
-    mail = email("unknown", LOST, unknown_since="2026-01-01T08:00:01Z", look_up_at="2026-01-01T08:00:16Z")
-    found = doubt(mail, window_seconds=2100)
+def test_an_unknown_mail_says_when_its_records_are_read_and_when_it_is_decided() -> None:
+    found = doubt(email("unknown", LOST, look_up_at="2026-01-01T08:00:16Z", decision_due_at="2026-01-01T08:35:01Z"))
     assert (found.called_at, found.lost) == ("2026-01-01T08:00:00Z", "it was cut")
-    assert (found.look_up_at, found.decided_at) == ("2026-01-01T08:00:16Z", "2026-01-01T08:35:01Z")
+    assert (found.look_up_at, found.decision_due_at) == ("2026-01-01T08:00:16Z", "2026-01-01T08:35:01Z")
     assert (found.found, found.held_since) == (None, None)
 
 
 def test_a_held_mail_says_what_was_found_and_since_when() -> None:
-    verdict = {"settled_at": "2026-01-01T08:36:00Z", "settled_as": "held", "settled_why": "no trace"}
-    mail = email("held", {**LOST, **verdict}, unknown_since="2026-01-01T08:00:01Z", look_up_at="9999-01-01T00:00:00Z")  # type: ignore[typeddict-item]
-    found = doubt(mail, window_seconds=2100)
+    held: Attempt = {**LOST, "settlements": [settlement(8, "held")]}
+    found = doubt(email("held", held, look_up_at="9999-01-01T00:00:00Z"))
     assert (found.found, found.held_since) == ("no trace", "2026-01-01T08:36:00Z")
-    assert (found.look_up_at, found.decided_at) == (None, None)
+    assert (found.look_up_at, found.decision_due_at) == (None, None)
+
+
+def test_a_mail_that_is_held_once_more_says_what_was_found_this_time() -> None:
+    """The breaker held the attempt that a person had asked for."""
+    before = attempt(1, outcome="unknown", settlements=[settlement(8, "held"), settlement(9, "pending", "Ann", "go")])
+    found = doubt(email("held", before, attempt(2, outcome="held"), reason="a copy of another mail"))
+    assert (found.found, found.held_since) == ("a copy of another mail", "2026-01-01T09:00:00Z")
 
 
 def test_a_mail_that_says_little_is_shown_all_the_same() -> None:
-    found = doubt(email("held", reason="held by hand"), window_seconds=60)
+    found = doubt(email("held", reason="held by hand"))
     assert (found.called_at, found.lost, found.found) == (None, None, "held by hand")
     assert found.held_since == "2026-01-01T09:00:00Z"
-    adopted = doubt(
-        email("unknown", attempt(2, outcome="unknown", claimed_at="2026-01-01T07:00:00Z")), window_seconds=60
-    )
-    assert (adopted.called_at, adopted.decided_at) == ("2026-01-01T07:00:00Z", None)
+    adopted = doubt(email("unknown", attempt(2, outcome="unknown", claimed_at="2026-01-01T07:00:00Z")))
+    assert (adopted.called_at, adopted.decision_due_at) == ("2026-01-01T07:00:00Z", None)
 
 
 def test_the_last_settlement_is_the_one_that_was_made_last() -> None:
-    early, late = (attempt(number, settled_at=f"2026-01-01T0{hour}:00:00Z") for number, hour in ((2, 1), (1, 9)))
-    assert last_settlement(email("accepted", late, early)) == late
+    held, sent, early = settlement(8, "held"), settlement(9, "accepted", "Ann"), settlement(1, "pending")
+    mail = email("accepted", attempt(1, settlements=[held, sent]), attempt(2, settlements=[early]))
+    assert last_settlement(mail) == sent
     assert last_settlement(email("accepted", attempt(1))) is None

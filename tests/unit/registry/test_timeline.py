@@ -3,11 +3,12 @@
 from typing import Any, cast
 
 from fencepost.coordination.tokens import Token
-from fencepost.deliveries import Attempt, Delivery
+from fencepost.deliveries import Attempt, Delivery, Verdict
 from registry.answers.timeline import Moment, timeline
 from tests.support.schedules import at
 
 CREATED = at("2026-03-02 09:00:00")
+HELD: Verdict = {"at": at("2026-03-02 09:40:00"), "state": "held", "by": "reconciler", "why": "No trace."}
 
 
 def row(state: str, *attempts: Attempt, **fields: Any) -> Delivery:
@@ -105,28 +106,31 @@ def test_a_triggered_mail_was_a_persons_wish() -> None:
 
 def test_what_became_of_a_lost_reply_is_told_with_who_and_why() -> None:
     lost = attempt(1, ended_at=at("2026-03-02 09:00:03"), outcome="unknown", detail="Reset.")
-    settled: Attempt = {
-        **lost,
-        "settled_at": at("2026-03-02 09:40:00"),
-        "settled_as": "held",
-        "settled_by": "reconciler",
-        "settled_why": "No trace.",
-    }
-    moments = timeline(row("held", settled, reason="No trace."))
+    moments = timeline(row("held", {**lost, "settlements": [HELD]}, reason="No trace."))
     assert events(moments) == ["planned", "claimed", "unknown", "held"]
     assert moments[-1] == Moment(at("2026-03-02 09:40:00"), "held", "reconciler: No trace.")
 
 
-def test_a_mail_that_is_sent_again_shows_whose_wish_that_was() -> None:
-    lost = attempt(1, ended_at=at("2026-03-02 09:00:03"), outcome="unknown")
-    again: Attempt = {
-        **lost,
-        "settled_at": at("2026-03-02 09:40:00"),
-        "settled_as": "pending",
-        "settled_by": "Ann",
-        "settled_why": "send it now: nothing came",
+def test_a_mail_that_was_held_and_is_sent_again_shows_both_and_whose_wish_that_was() -> None:
+    again: Verdict = {
+        "at": at("2026-03-02 11:00:00"),
+        "state": "pending",
+        "by": "Ann",
+        "why": "send it now: nothing came",
     }
-    second = attempt(2, claimed_at=at("2026-03-02 09:40:01"))
-    moments = timeline(row("sending", again, second))
-    assert events(moments) == ["planned", "claimed", "unknown", "resend", "claimed"]
-    assert moments[3].detail == "Ann: send it now: nothing came"
+    first = attempt(1, ended_at=at("2026-03-02 09:00:03"), outcome="unknown", settlements=[HELD, again])
+    second = attempt(2, claimed_at=at("2026-03-02 11:00:01"))
+    moments = timeline(row("sending", first, second))
+    assert events(moments) == ["planned", "claimed", "unknown", "held", "resend", "claimed"]
+    assert moments[3] == Moment(HELD["at"], "held", "reconciler: No trace.")
+    assert moments[4].detail == "Ann: send it now: nothing came"
+
+
+def test_what_a_frozen_sender_tells_late_comes_after_what_others_had_settled() -> None:
+    late = attempt(1, ended_at=at("2026-03-02 12:00:00"), outcome="accepted", settlements=[HELD])
+    assert events(timeline(row("accepted", late))) == ["planned", "claimed", "held", "accepted"]
+
+
+def test_a_lost_reply_comes_before_what_was_found_out_whatever_clocks_say() -> None:
+    lost = attempt(1, ended_at=at("2026-03-02 12:00:00"), outcome="unknown", settlements=[HELD])
+    assert events(timeline(row("held", lost))) == ["planned", "claimed", "unknown", "held"]
