@@ -74,6 +74,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         states=states,
         look=states.look,
         last_settlement=doubts.last_settlement,
+        may_have_gone=doubts.may_have_gone,
         ids_in=views.ids_in,
         new_key=views.new_key,
         zones=zone_names,

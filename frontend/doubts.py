@@ -44,6 +44,15 @@ def doubt(mail: Email) -> Doubt:
     )
 
 
+def may_have_gone(mail: Email) -> bool:
+    """Whether nobody knows of a cancelled mail if it was sent: the answer of a call was lost, and it was not the reconciler who
+    called it off, since that one does so only where it is certain that nobody called."""
+    if mail["state"] != "cancelled" or all(attempt["outcome"] != "unknown" for attempt in mail["attempts"]):
+        return False
+    last = last_settlement(mail)
+    return not last or (last["state"], last["by"]) != ("cancelled", "reconciler")
+
+
 def last_settlement(mail: Email) -> Settlement | None:
     """The one made last, from the provider's records or by a person; None where there is none."""
     settlements = [settlement for attempt in mail["attempts"] for settlement in attempt["settlements"]]

@@ -41,7 +41,7 @@ EMAILS = {
         "guess; the provider's own records settle it.",
     ),
     "held": Look("Held", "warn", "hand-stop", "It waits for a person's decision: nothing is sent on a guess."),
-    "cancelled": Look("Cancelled", "calm", "ban", "It was called off before any provider was called."),
+    "cancelled": Look("Cancelled", "calm", "ban", "It was called off: no call is made for it any more."),
     "suppressed": Look(
         "Suppressed", "calm", "bell-off", "Its recipient does not want mail, so no provider was called."
     ),
@@ -128,6 +128,8 @@ PREVENTED = {
         "Memory lost", "good", "refresh-alert", "Redis had forgotten its records, so the attempt did not count."
     ),
 }
+
+DROPPED_IN_DOUBT = "It was called off. Whether it had been sent before is not known: the answer of a call was lost."
 
 HINTS = {
     "unknown": "look at these",

@@ -153,6 +153,7 @@ def test_several_are_decided_at_once(tab: Page, story: Story) -> None:
     expect_listed(tab, story, "Winter", "Harvest", "Sowing")
     tab.goto(story.path("Autumn"))
     expect(tab.locator(".rule")).to_contain_text("the season is over")
+    expect(tab.locator(".verdict")).to_contain_text("Whether it had been sent before is not known")
     expect(tab.locator(".moment-title")).to_contain_text(["Unknown", "Held", "Cancelled"])
 
 

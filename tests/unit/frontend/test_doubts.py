@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from frontend.doubts import doubt, last_settlement
+import pytest
+
+from frontend.doubts import doubt, last_settlement, may_have_gone
 from frontend.shapes import Attempt, Email, Settlement
 
 
@@ -57,3 +59,19 @@ def test_the_last_settlement_is_the_one_that_was_made_last() -> None:
     mail = email("accepted", attempt(1, settlements=[held, sent]), attempt(2, settlements=[early]))
     assert last_settlement(mail) == sent
     assert last_settlement(email("accepted", attempt(1))) is None
+
+
+@pytest.mark.parametrize(
+    ("mail", "may"),
+    [
+        (email("cancelled"), False),
+        (email("cancelled", attempt(1, outcome="throttled")), False),
+        (email("cancelled", attempt(1, outcome="held")), False),
+        (email("cancelled", LOST), True),
+        (email("cancelled", attempt(1, outcome="unknown", settlements=[settlement(9, "cancelled")])), False),
+        (email("cancelled", attempt(1, outcome="unknown", settlements=[settlement(9, "cancelled", "Ann")])), True),
+        (email("accepted", LOST), False),
+    ],
+)
+def test_of_a_cancelled_mail_it_is_said_whether_it_may_have_been_sent(mail: Email, may: bool) -> None:
+    assert may_have_gone(mail) is may
