@@ -23,6 +23,7 @@ def install(app: Flask, now: Callable[[], datetime]) -> None:
         "when": when,
         "relative": lambda value: relative(value, now()),
         "due": lambda value: relative(value, now(), "due"),
+        "coming": lambda value: relative(value, now(), "coming"),
         "sentence": sentence,
         "local_time": local_time,
         "number": number,
@@ -55,13 +56,13 @@ def when(value: str | None, style: str = "minute") -> str | Markup:
 
 
 def relative(value: str | None, now: datetime, style: str = "ago") -> str | Markup:
-    """`in 3 min`, and for what is past `2 h ago` or, in the style `due`, `late by 2 h`: a <time> that a script keeps up to
-    date."""
+    """`in 3 min`, and for what is past `2 h ago` or, in the style `due`, `late by 2 h`, or, in the style `coming`, `now`: a
+    <time> that a script keeps up to date."""
     if not value:
         return ""
     instant = parse(value)
     seconds = (instant - now).total_seconds()
-    text = lateness(seconds) if style == "due" else distance(seconds)
+    text = lateness(seconds) if style == "due" else distance(max(seconds, 0) if style == "coming" else seconds)
     return Markup('<time datetime="{}" data-relative="{}">{}</time>').format(_iso(instant), style, text)
 
 

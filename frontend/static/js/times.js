@@ -22,7 +22,7 @@
   const distance = (millis, style) => {
     const away = Math.abs(millis) / 1000;
     if (style === "due" && millis <= 0 && away < 60) return "due now";
-    if (away < 1) return "now";
+    if (away < 1 || (style === "coming" && millis <= 0)) return "now";
     const text = away < 60 ? `${Math.floor(away)} s`
       : away < 3600 ? `${Math.floor(away / 60)} min`
       : away < 172_800 ? `${Math.floor(away / 3600)} h`

@@ -33,6 +33,11 @@ def test_an_instant_is_written_in_utc_for_people_and_for_scripts() -> None:
     assert formatting.when(None) == "–"
 
 
+def test_what_is_to_come_is_never_said_to_be_past() -> None:
+    assert ">in 1 h<" in formatting.relative((NOW + timedelta(hours=1)).isoformat(), NOW, "coming")
+    assert ">now<" in formatting.relative((NOW - timedelta(hours=1)).isoformat(), NOW, "coming")
+
+
 def test_a_relative_time_counts_from_the_clock_that_is_passed_in() -> None:
     assert ">in 1 h<" in formatting.relative((NOW + timedelta(hours=1)).isoformat(), NOW)
 
