@@ -14,8 +14,9 @@ import pytest
 
 from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State, Verdict
 from fencepost.errors import Conflict
+from fencepost.events import Event, EventKind
 from fencepost.planning import Limits, plan
-from fencepost.reconciliation import Postponed
+from fencepost.reconciliation import Postponed, taken
 from fencepost.schedules import Schedule, Stop, edited
 from fencepost.settings import Settings
 from fencepost.store import Store
@@ -57,7 +58,7 @@ class Pair:
 
     def walk(self, steps: int) -> None:
         operations = [self.insert, self.claim, self.claim, self.settle, self.settle, self.settle, self.cancel]
-        operations += [self.cancel_all, self.defer, self.look_again, self.scan]
+        operations += [self.cancel_all, self.defer, self.look_again, self.scan, self.settle_by_event]
         for _ in range(steps):
             self.random.choice(operations)()
             self.compare()
@@ -116,6 +117,14 @@ class Pair:
             )
         missed = self.real.deliveries.settle(settlements)
         assert _ids(missed) == _ids(at_once(self.simulated.deliveries.settle(settlements)))
+
+    def settle_by_event(self) -> None:
+        for row in self._stands()[:1]:
+            event = Event("e1", "mailgun", EventKind.DELIVERED, now(), row["_id"], None, "receipt")
+            settlement = taken(row, [event], now())
+            assert settlement
+            real = self.real.deliveries.settle_by_event(settlement)
+            assert real == at_once(self.simulated.deliveries.settle_by_event(settlement))
 
     def cancel(self) -> None:
         rows = {row["_id"]: row["attempt_no"] for row in self._stands()}

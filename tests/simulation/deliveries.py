@@ -7,39 +7,36 @@ the same operations here and on MongoDB, and compares what they answer and leave
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
 from fencepost.reconciliation import Postponed
 from fencepost.store.claims import Claim
 from fencepost.store.settlements import each_once, stands
 from tests.simulation.clocks import Time
-from tests.simulation.steps import Steps, ask
+from tests.simulation.scans import DOUBTFUL, Scans, command
+from tests.simulation.steps import Steps
 
 Watcher = Callable[[Delivery | None, Delivery], None]
 """Is told of each write: the row before (None: inserted) and after."""
 
-T = TypeVar("T")
-_OPEN = ("pending", "sending")
-_DOUBTFUL = ("unknown", "held")
 
-
-class Deliveries:
+class Deliveries(Scans):
     """Linearizable: each command happens at one moment."""
 
     def __init__(self, time: Time, watcher: Watcher = lambda _before, _after: None) -> None:
+        super().__init__()
         self._time, self._watcher = time, watcher
-        self.rows: dict[str, Delivery] = {}
 
     # -- writes ------------------------------------------------------------------------------------------------------
 
     def insert(self, rows: Sequence[Delivery]) -> Steps[set[str]]:
         if not rows:
             return set()
-        taken: set[str] = yield from _command("W1 insert deliveries", lambda: self._insert(rows))
+        taken: set[str] = yield from command("W1 insert deliveries", lambda: self._insert(rows))
         mine = {row["_id"]: row["attempt_id"] for row in rows}
         if taken:
-            stand: list[Delivery] = yield from _command("W1 read back", lambda: [self.rows[name] for name in taken])
+            stand: list[Delivery] = yield from command("W1 read back", lambda: [self.rows[name] for name in taken])
             taken -= {row["_id"] for row in stand if row["attempt_id"] == mine[row["_id"]]}
         return mine.keys() - taken
 
@@ -55,9 +52,9 @@ class Deliveries:
         for claim in claims:
             groups[claim.row["attempt_no"], claim.attempt["token"]].append(claim)
         for (number, token), group in groups.items():
-            yield from _command("W3 claim", self._claiming(group, number, token, claim_id, epoch, deadline))
+            yield from command("W3 claim", self._claiming(group, number, token, claim_id, epoch, deadline))
         by_id = {claim.row["_id"]: claim.attempt["id"] for claim in claims}
-        return (yield from _command("W3 read back", lambda: self._claimed_as(by_id, claim_id)))
+        return (yield from command("W3 read back", lambda: self._claimed_as(by_id, claim_id)))
 
     def _claiming(
         self, claims: Sequence[Claim], number: int, token: int, claim_id: str, epoch: str, deadline: datetime
@@ -109,10 +106,10 @@ class Deliveries:
         missed: list[Settlement] = []
         for allowed, group in groups.items():
             for part in each_once(group):
-                matched: int = yield from _command("W7 settle", self._settling(part, allowed))
+                matched: int = yield from command("W7 settle", self._settling(part, allowed))
                 if matched == len(part):
                     continue
-                rows: dict[str, Any] = yield from _command("W7 read back", lambda: self.rows)
+                rows: dict[str, Any] = yield from command("W7 read back", lambda: self.rows)
                 missed += [one for one in part if not stands(rows.get(one.delivery_id), one)]
         return missed
 
@@ -164,10 +161,23 @@ class Deliveries:
             after |= {"attempt_no": number, "attempt_id": holder, "attempts": [*attempts, known]}
         return cast("Delivery", after)
 
+    def settle_by_event(self, settlement: Settlement) -> Steps[State | None]:
+        def run() -> State | None:
+            row = self.rows.get(settlement.delivery_id)
+            if row is not None and self.may_settle_by_event(row, settlement.allowed_from):
+                self._write(row, self._settled(row, settlement, ordered=False))
+            return State(row["state"]) if row else None
+
+        return (yield from command("settle by event", run))
+
+    def may_settle_by_event(self, row: Delivery, allowed: Collection[State]) -> bool:
+        """The guard of a provider's own word."""
+        return row["state"] in allowed
+
     def cancel(self, rows: Mapping[str, int], reason: str) -> Steps[int]:
         numbers = set(rows.values())
         return (
-            yield from _command(
+            yield from command(
                 "cancel",
                 lambda: self._cancel(
                     [row for name in rows if (row := self.rows.get(name)) and row["attempt_no"] in numbers], reason
@@ -184,9 +194,9 @@ class Deliveries:
         def unordered() -> list[Delivery]:
             return [row for row in own() if not row["ordered"] and row["due_at"] <= until]
 
-        yield from _command("cancel those of the schedule", lambda: self._cancel(unordered(), reason))
+        yield from command("cancel those of the schedule", lambda: self._cancel(unordered(), reason))
         return (
-            yield from _command(
+            yield from command(
                 "read those under way", lambda: [row["_id"] for row in own() if row["state"] == "sending"]
             )
         )
@@ -203,33 +213,22 @@ class Deliveries:
                 if (row := self.rows.get(name)) and row["state"] == "pending":
                     self._write(row, {**row, "not_before": until, "queue_at": until})
 
-        yield from _command("defer", run)
+        yield from command("defer", run)
 
     def look_again(self, postponed: Sequence[Postponed]) -> Steps[None]:
         def run() -> None:
             for one in postponed:
                 row = self.rows.get(one.delivery_id)
-                if row and row["attempt_id"] == one.attempt_id and row["state"] in _DOUBTFUL:
+                if row and row["attempt_id"] == one.attempt_id and row["state"] in DOUBTFUL:
                     self._write(row, {**row, "look_up_at": one.until})
 
-        yield from _command("look again", run)
+        yield from command("look again", run)
 
     def _write(self, before: Delivery | None, after: Delivery) -> None:
         self.rows[after["_id"]] = after
         self._watcher(before, after)
 
     # -- occurrences that wait for one another (fencepost.store.waiting) ----------------------------------------------
-
-    def open_occurrences(self, schedule_ids: Collection[str]) -> Steps[dict[str, dict[str, int]]]:
-        def run() -> dict[str, dict[str, int]]:
-            found: dict[str, dict[str, int]] = {}
-            for row in self.rows.values():
-                if row["schedule_id"] in schedule_ids and row["state"] in _OPEN and row["origin"] == "schedule":
-                    of_schedule = found.setdefault(row["schedule_id"], {})
-                    of_schedule[row["occurrence_id"]] = of_schedule.get(row["occurrence_id"], 0) + 1
-            return found
-
-        return (yield from _command("read open occurrences", run))
 
     def defer_occurrences(self, occurrence_ids: Collection[str], now: datetime, until: datetime) -> Steps[None]:
         def run() -> None:
@@ -238,50 +237,7 @@ class Deliveries:
                     queue_at = max(until, row["queue_at"] + (until - now))
                     self._write(row, {**row, "not_before": until, "queue_at": queue_at})
 
-        yield from _command("defer occurrences", run)
-
-    # -- scans -------------------------------------------------------------------------------------------------------
-
-    def pending(self, shards: Collection[int], now: datetime, limit: int) -> Steps[list[Delivery]]:
-        def run() -> list[Delivery]:
-            rows = [row for row in self._of(shards, "pending") if row["not_before"] <= now]
-            return sorted(rows, key=lambda row: row["queue_at"])[:limit]
-
-        return (yield from _command("scan pending", run))
-
-    def next_queued_at(self, shards: Collection[int], after: datetime) -> Steps[datetime | None]:
-        def run() -> datetime | None:
-            return min(
-                (row["queue_at"] for row in self._of(shards, "pending") if row["queue_at"] > after), default=None
-            )
-
-        return (yield from _command("next queued", run))
-
-    def overdue(self, tokens: Mapping[int, int], passed: datetime, limit: int) -> Steps[list[Delivery]]:
-        def run() -> list[Delivery]:
-            rows = self._of(tokens, "sending")
-            return [row for row in rows if row["token"] < tokens[row["shard"]] or _before(row["deadline"], passed)][
-                :limit
-            ]
-
-        return (yield from _command("scan overdue", run))
-
-    def doubtful(self, shards: Collection[int], now: datetime, limit: int) -> Steps[list[Delivery]]:
-        def run() -> list[Delivery]:
-            rows = [row for row in self._of(shards, *_DOUBTFUL) if not row["look_up_at"] or row["look_up_at"] <= now]
-            waits = [row for row in rows if row["look_up_at"]]
-            return ([row for row in rows if not row["look_up_at"]] + sorted(waits, key=_look_up_at))[:limit]
-
-        return (yield from _command("scan doubtful", run))
-
-    def claimed(self, shards: Collection[int], claim_ids: Collection[str]) -> Steps[list[Delivery]]:
-        def run() -> list[Delivery]:
-            return [row for row in self._of(shards, "sending") if row["claim_id"] in claim_ids]
-
-        return (yield from _command("scan claimed", run))
-
-    def _of(self, shards: Collection[int], *states: str) -> list[Delivery]:
-        return [row for row in self.rows.values() if row["state"] in states and row["shard"] in shards]
+        yield from command("defer occurrences", run)
 
 
 def _after(attempt: Attempt, settlement: Settlement) -> Attempt:
@@ -299,15 +255,3 @@ def begins_anew(settlement: Settlement) -> bool:
 
 def is_order(settlement: Settlement) -> bool:
     return settlement.author is Author.PERSON and settlement.state is State.PENDING
-
-
-def _look_up_at(row: Delivery) -> Any:
-    return row["look_up_at"]
-
-
-def _before(deadline: datetime | None, passed: datetime) -> bool:
-    return deadline is not None and deadline < passed
-
-
-def _command(name: str, run: Callable[[], T]) -> Steps[T]:
-    return ask("mongodb", run, name)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from fencepost.deliveries import Attempt, Delivery, Settlement
@@ -170,7 +170,10 @@ class Sender(Hands):
         now = yield from self._store.now()
         rows = yield from self._store.deliveries.doubtful(tokens, now, 50)
         if rows:
-            yield from self.decide(reconcile_all(rows, self._options.window, now, 50))
+            yield from self.decide(self.reconciling(rows, now))
+
+    def reconciling(self, rows: list[Delivery], now: datetime) -> Decisions[list[Settlement]]:
+        return reconcile_all(rows, self._options.window, now, 50)
 
     # -- decisions ---------------------------------------------------------------------------------------------------
 
