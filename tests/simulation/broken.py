@@ -1,14 +1,18 @@
 """Senders and servers in which one thing is wrong: a run that can't tell them from right ones proves nothing."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
-from fencepost.deliveries import Delivery, Outcome, OutcomeKind, State
+from fencepost.deliveries import Author, Delivery, Outcome, OutcomeKind, Settlement, State
+from fencepost.events import Event, EventKind
 from fencepost.messages import Mail
 from tests.simulation.deliveries import Deliveries
+from tests.simulation.hooks import Hooks
 from tests.simulation.provider import Fate, Provider
 from tests.simulation.redis import Server
 from tests.simulation.runs import Variant
+from tests.simulation.steps import Steps
 
 
 class FenceOff(Server):
@@ -66,11 +70,44 @@ class FlushIsNotSeen(Server):
         self._floors, self._records = {}, {}
 
 
+class TellsEverybody(Deliveries):
+    """Whoever decides about a mail that is held is told that it was his word that counted."""
+
+    def settle(self, settlements: Sequence[Settlement]) -> Steps[list[Settlement]]:
+        missed = yield from super().settle(settlements)
+        return [settlement for settlement in missed if settlement.author is not Author.PERSON]
+
+
+class ForgetsOrders(Deliveries):
+    """What a person has sent again is like any other mail."""
+
+    def _settled(self, row: Delivery, settlement: Settlement, ordered: bool) -> Delivery:
+        return super()._settled(row, settlement, ordered=False)
+
+
+class BelievesTheProvider(Deliveries):
+    """What the provider tells by itself counts, whatever state the mail is in."""
+
+    def may_settle_by_event(self, row: Delivery, allowed: Collection[State]) -> bool:
+        return True
+
+
+class AnyWordIsYes(Hooks):
+    """Whatever the provider tells of a mail, it took it."""
+
+    def read(self, event: Event) -> Event:
+        return replace(event, kind=EventKind.DELIVERED)
+
+
 BROKEN = {
     "the fence is off": Variant(server=FenceOff),
     "a lock with tokens, and no records": Variant(server=LockOnly),
     "a 5xx is a failure": Variant(provider=ErrorsAreFailures),
     "settled without the attempt's id": Variant(deliveries=SettlesByState),
     "settled without the state": Variant(deliveries=SettlesByAttempt),
+    "two people decide about one mail": Variant(deliveries=TellsEverybody),
+    "an order is forgotten": Variant(deliveries=ForgetsOrders),
+    "the provider's word counts always": Variant(deliveries=BelievesTheProvider),
+    "any word of the provider's is a yes": Variant(hooks=AnyWordIsYes),
     "a flushed fence goes on": Variant(server=FlushIsNotSeen),
 }

@@ -1,14 +1,17 @@
-"""People who edit, pause, resume, delete and cancel while mail is under way: what registry/editing.py does, as a generator."""
+"""People who edit, pause, resume, delete, cancel and decide while mail is under way: what registry/editing.py does, as a generator."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from random import Random
 from typing import Any
 
+from fencepost.deliveries import Delivery
 from fencepost.errors import Conflict, Unreachable
+from fencepost.reconciliation import Decision, decide
 from fencepost.schedules import Schedule, SkipReason, Status, Stop, edited
 from fencepost.store.revisions import Revision
 from tests.simulation.clocks import SimulatedClock
+from tests.simulation.decisions import PERSON
 from tests.simulation.sender import RULES
 from tests.simulation.steps import Steps
 from tests.simulation.store import SimulatedStore
@@ -80,11 +83,26 @@ class Registry:
         row = self._store.deliveries.rows.get(delivery_id)
         if row is None or row["state"] != "pending":
             return False
-        self._watch.cancelled.add(delivery_id)
+        self._watch.people.cancelled.add(delivery_id)
         try:
             return (yield from self._store.deliveries.cancel({delivery_id: row["attempt_no"]}, "cancelled")) == 1
         except Unreachable:
             return False
+
+    def decide(self, delivery_id: str, decision: Decision) -> Steps[bool]:
+        """A person decides about one mail that is held; whether it is acknowledged."""
+        try:
+            row: Delivery | None = yield from self._store.deliveries.find(delivery_id)
+            if row is None or row["state"] != "held":
+                return False
+            self._watch.people.asked(delivery_id, decision)
+            settlement = decide(row, decision, f"{PERSON}{next(self._numbers)}", "", self._clock.now())
+            missed = yield from self._store.deliveries.settle([settlement])
+        except Unreachable:
+            return False
+        if not missed:
+            self._watch.people.acknowledged(settlement)
+        return not missed
 
 
 def wish(random: Random, schedules: Sequence[str], texts: Sequence[str]) -> tuple[str, str, str]:

@@ -78,6 +78,8 @@ class Provider:
         if fate in ACCEPTS:
             self.on_its_way[mail.delivery_id] += 1
             self._later(decides, lambda: self._accept(name, mail))
+        elif fate is Fate.ERROR:
+            self._tell(name, mail, EventKind.REJECTED)
         answers = decides + self._random.random() ** 4 * call_seconds
         if fate in _SILENT or answers >= call_seconds:
             yield Sleep(call_seconds, "answer")
@@ -116,10 +118,11 @@ class Provider:
         self.on_its_way[mail.delivery_id] -= 1
         self.ledger[mail.delivery_id].append(entry)
         self._happens(entry)
+        self._tell(name, mail, EventKind.DELIVERED)
+
+    def _tell(self, name: str, mail: Mail, kind: EventKind) -> None:
+        """Maybe, and some time later."""
         if self._random.random() < self.tells:
-            at = self._time.instant
-            number = len(self.ledger[mail.delivery_id])
-            event = Event(
-                f"{mail.delivery_id}/{number}", name, EventKind.DELIVERED, at, mail.delivery_id, mail.attempt_no, None
-            )
+            number = f"{mail.delivery_id}/{mail.attempt_no}/{kind}/{len(self.ledger[mail.delivery_id])}"
+            event = Event(number, name, kind, self._time.instant, mail.delivery_id, mail.attempt_no, None)
             self._later(self._random.random() ** 2 * 30, lambda: self._told(event))

@@ -6,6 +6,8 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from fencepost.events import Event
+from fencepost.reconciliation import Decision
 from fencepost.schedules import Schedule, Version
 from fencepost.store.revisions import Revision
 from tests.simulation.clocks import BEGINNING, SimulatedClock, Time
@@ -13,6 +15,7 @@ from tests.simulation.deliveries import Deliveries
 from tests.simulation.engine import Engine, Process
 from tests.simulation.etcd import Etcd
 from tests.simulation.faults import Troublemaker, calm, fates, weather
+from tests.simulation.hooks import Hooks
 from tests.simulation.leases import Leases, Timing
 from tests.simulation.people import Registry, wish
 from tests.simulation.performing import Options, Surroundings
@@ -27,6 +30,7 @@ from tests.simulation.watch import SILENT, Violation, Watch
 
 _TROUBLE_SECONDS = 50
 _PATIENCE_SECONDS = 150
+_DECISIONS = list(Decision)
 _TIMING = Timing(ttl_seconds=9, margin_seconds=1.5, cycle_seconds=2)
 
 
@@ -39,6 +43,7 @@ class Variant:
     schedules: type[Schedules] = Schedules
     provider: type[Provider] = Provider
     sender: type[Sender] = Sender
+    hooks: type[Hooks] = Hooks
     options: Options = field(default_factory=Options)
 
 
@@ -91,9 +96,8 @@ class _World:
         )
         self._etcd = Etcd(time, (0, 1))
         self._redis = Redis(variant.server(), watch.fence)
-        self._provider = variant.provider(
-            time, random, engine.later, fates(random), watch.accepts, self.store.records.told
-        )
+        self._provider = variant.provider(time, random, engine.later, fates(random), watch.accepts, self._told)
+        self._hooks = variant.hooks(self.store, self._clock(), random)
         watch.store, watch.provider = self.store, self._provider
         self._names = count(1)
         self._around = Surroundings(engine, self.store, self._redis, self._provider, watch, count(1), variant.options)
@@ -110,6 +114,8 @@ class _World:
         people = Process("people")
         for _ in range(random.choice([0, 0, 1, 2, 3, 5])):
             engine.spawn(people, "people", self._person(), random.random() * (_TROUBLE_SECONDS - 10))
+        for _ in range(random.choice([0, 0, 1, 2])):
+            engine.spawn(people, "decider", self._decider(people), 15 + random.random() * _TROUBLE_SECONDS)
         engine.run(_TROUBLE_SECONDS * 1000)
         self._trouble.stop()
         calm(self._provider)
@@ -151,10 +157,26 @@ class _World:
         at_once(self.store.schedules.create(schedule))
         return name
 
+    def _clock(self) -> SimulatedClock:
+        return SimulatedClock(self._time, self._random.randint(-500, 500))
+
+    def _registry(self) -> Registry:
+        return Registry(self.store, self._clock(), self.watch, self._around.numbers)
+
+    def _told(self, event: Event) -> None:
+        self.engine.spawn(Process("hooks"), "hooks", self._hooks.tell(event))
+
+    def _decider(self, people: Process) -> Steps[Any]:
+        """Looks at what is held now and then, and decides about it, sometimes with somebody else at the same time."""
+        for _ in range(4):
+            held = [row["_id"] for row in self.store.deliveries.rows.values() if row["state"] == "held"]
+            for name in self._random.sample(held, min(2, len(held))):
+                for _ in range(self._random.choice([1, 2])):
+                    self.engine.spawn(people, "decider", self._registry().decide(name, self._random.choice(_DECISIONS)))
+            yield Sleep(self._random.random() * 15)
+
     def _person(self) -> Steps[Any]:
-        random = self._random
-        clock = SimulatedClock(self._time, random.randint(-500, 500))
-        registry = Registry(self.store, clock, self.watch, self._around.numbers)
+        random, registry = self._random, self._registry()
         rows = [row["_id"] for row in self.store.deliveries.rows.values() if row["state"] == "pending"]
         if rows and random.random() < 0.3:
             name = random.choice(rows)

@@ -18,6 +18,9 @@ class Scans:
     def __init__(self) -> None:
         self.rows: dict[str, Delivery] = {}
 
+    def find(self, delivery_id: str) -> Steps[Delivery | None]:
+        return (yield from command("read a delivery", lambda: self.rows.get(delivery_id)))
+
     def open_occurrences(self, schedule_ids: Collection[str]) -> Steps[dict[str, dict[str, int]]]:
         def run() -> dict[str, dict[str, int]]:
             found: dict[str, dict[str, int]] = {}

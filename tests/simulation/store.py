@@ -210,8 +210,13 @@ class Records:
         return (yield from _command("read revisions", run))
 
     def told(self, event: Event) -> None:
-        """A webhook: the registry has put it on record."""
-        self.events[event.delivery_id] = [*self.events.get(event.delivery_id, []), event]
+        """It is on record, once."""
+        known = self.events.get(event.delivery_id, [])
+        if event.id not in {other.id for other in known}:
+            self.events[event.delivery_id] = [*known, event]
+
+    def insert(self, event: Event) -> Steps[None]:
+        yield from _command("put an event on record", lambda: self.told(event))
 
     def events_of(self, delivery_ids: Collection[str]) -> Steps[dict[str, list[Event]]]:
         def run() -> dict[str, list[Event]]:

@@ -39,6 +39,7 @@ def test_runs_meet_every_answer_of_the_fence_and_every_arrow() -> None:
     arrows = {
         "pending -> cancelled",
         "pending -> sending",
+        "pending -> accepted",
         "sending -> accepted",
         "sending -> failed",
         "sending -> pending",
@@ -46,5 +47,8 @@ def test_runs_meet_every_answer_of_the_fence_and_every_arrow() -> None:
         "unknown -> accepted",
         "unknown -> held",
         "unknown -> pending",
+        "held -> accepted",
+        "held -> pending",
+        "held -> cancelled",
     }
     assert met.keys() >= answers | arrows | {"kill TAKEN"}

@@ -63,7 +63,8 @@ def _judge_instant(store: SimulatedStore, watch: Watch, schedule_id: str, instan
         if not late and not (skip in ("paused", "deleted") and stopped):
             raise Violation(f"{schedule_id} at {instant} was skipped ({skip}), and should have run")
         for mail in store.deliveries.rows.values():
-            if (mail["schedule_id"], mail["due_at"]) == (schedule_id, instant) and mail["state"] != "cancelled":
+            of_instant = (mail["schedule_id"], mail["due_at"]) == (schedule_id, instant)
+            if of_instant and mail["state"] != "cancelled" and not watch.people.decided(mail["_id"]):
                 raise Violation(f"{short(mail['_id'])} is {mail['state']}, and its instant was skipped ({skip})")
         return
     if not version.runs and schedule.deleted and version.no == schedule.version:
@@ -73,7 +74,7 @@ def _judge_instant(store: SimulatedStore, watch: Watch, schedule_id: str, instan
         row = store.deliveries.rows.get(name)
         if row is None:
             raise Violation(f"LOST: {schedule_id} at {instant} has no mail to {recipient}, and no skip on record")
-        if row["state"] == "cancelled" and not stopped and name not in watch.cancelled:
+        if row["state"] == "cancelled" and not stopped and name not in watch.people.cancelled:
             raise Violation(f"LOST: {short(name)} is cancelled ({row['reason']}), though nobody asked for it")
         if row["state"] == "failed" and not _was_refused(row):
             raise Violation(f"LOST: {short(name)} failed, though the provider never refused it: {row['reason']}")
@@ -92,13 +93,16 @@ def _was_refused(row: Delivery) -> bool:
 
 def _judge_row(watch: Watch, row: Delivery) -> None:
     state, entries = row["state"], watch.provider.ledger[row["_id"]]
-    if state == "accepted" and not entries:
+    people = watch.people
+    if state == "accepted" and not entries and not people.said_sent(row["_id"]):
         raise Violation(f"{short(row['_id'])} counts as accepted, and the provider never took it")
-    if state in ("failed", "cancelled") and entries and not watch.excused(row):
+    if state == "cancelled" and people.orders[row["_id"]] and row["_id"] not in people.cancelled:
+        raise Violation(f"{short(row['_id'])} was sent again at somebody's word, and is cancelled ({row['reason']})")
+    if state in ("failed", "cancelled") and entries and not watch.excused(row) and not people.decided(row["_id"]):
         raise Violation(f"{short(row['_id'])} counts as {state}, and the provider took it")
     owner = watch.owner(row)
     text: Text | None = TEXTS[watch.text(owner)] if owner and owner.runs else None
-    if entries and (text is None or row["due_at"] not in text.instants()):
+    if entries and not people.orders[row["_id"]] and (text is None or row["due_at"] not in text.instants()):
         raise Violation(f"{short(row['_id'])} was sent for an instant that is not due")
-    if len(entries) > 1 and not watch.excused(row):
+    if len(entries) > 1 + people.orders[row["_id"]] and not watch.excused(row):
         raise Violation(f"{short(row['_id'])} was accepted {len(entries)} times")

@@ -9,6 +9,7 @@ from fencepost.deliveries import Attempt, Delivery
 from fencepost.messages import Mail
 from fencepost.schedules import Schedule, Version
 from tests.simulation.clocks import BEGINNING, Time
+from tests.simulation.decisions import Decisions
 from tests.simulation.provider import Accepted, Provider
 from tests.simulation.store import SimulatedStore
 from tests.simulation.texts import TEXTS
@@ -36,8 +37,7 @@ class Watch:
         """All versions that each schedule ever had."""
         self.unlucky: set[str] = set()
         """Deliveries that a thread carried which stalled between W5 and the socket."""
-        self.cancelled: set[str] = set()
-        """Deliveries that somebody asked to be cancelled."""
+        self.people = Decisions(self._must)
         self.calls_made = 0
         self.seen: Counter[str] = Counter()
         """How often each answer of the fence was given, and each arrow between states taken."""
@@ -65,9 +65,14 @@ class Watch:
         if old != new:
             self.seen[f"{old} -> {new}"] += 1
             self._must(old not in _FINAL, f"{short(name)} goes back from {old} to {new}")
+            self._must(
+                old != "sending" or not _told(after), f"{short(name)} is its owner's, and the provider settles it"
+            )
+            self.people.delivery(before, after)
         if new == "unknown" and old != "unknown":
             self._must(after["unknown_since"] == self._time.instant, f"{short(name)} is unknown since another instant")
-        if new == "pending" and old != "pending" and self.policy(after) == "hold":
+        sent_again = new == "pending" and old != "pending"
+        if sent_again and self.policy(after) == "hold" and not self.people.orders[name]:
             may = self.provider.ledger[name] or self.provider.on_its_way[name]
             self._must(not may, f"{short(name)} is pending again, though the provider accepted it, or is about to")
 
@@ -128,6 +133,8 @@ class Watch:
         if stalled > _STALL_SECONDS * 1000:
             self.unlucky.add(name)
         owner = self.owner(row)
+        if self.people.orders[name]:
+            return  # whatever its schedule says by now
         due = owner is not None and owner.runs and row["due_at"] in TEXTS[self.text(owner)].instants()
         self._must(due, f"{short(name)} is called for an instant that is not due under the edit history")
         if owner:
@@ -137,8 +144,11 @@ class Watch:
         """The provider has put it in its ledger."""
         name, row = entry.delivery_id, self.store.deliveries.rows[entry.delivery_id]
         self._tell(f"the provider ACCEPTS {short(name)}, attempt number {entry.attempt_no}")
-        self._must(row["state"] != "cancelled" or self.excused(row), f"{short(name)} was cancelled, and is sent")
-        if len(self.provider.ledger[name]) > 1:
+        late = name in self.unlucky and self.people.decided(name)
+        self._must(
+            row["state"] != "cancelled" or self.excused(row) or late, f"{short(name)} was cancelled, and is sent"
+        )
+        if len(self.provider.ledger[name]) > 1 + self.people.orders[name]:
             self._must(self.excused(row), f"{short(name)} is accepted twice")
 
     def excused(self, row: Delivery) -> bool:
@@ -166,7 +176,7 @@ class Watch:
         return str(self.store.records.revisions[version.revision_id].definition["name"])
 
     def _frozen(self, row: Delivery) -> bool:
-        if row["origin"] != "schedule":
+        if row["origin"] != "schedule" or self.people.orders[row["_id"]]:
             return True
         schedule, instant = self.store.schedules.rows[row["schedule_id"]], row["due_at"]
         return instant <= max(schedule.versions[-1].since, schedule.last_run_at or schedule.versions[-1].since)
@@ -206,6 +216,14 @@ def _nobody(_text: str) -> None:
 
 
 SILENT: Callable[[str], None] = _nobody
+
+
+def _told(row: Delivery) -> bool:
+    """Whether the newest attempt is settled by a provider's own word."""
+    return any(
+        attempt["id"] == row["attempt_id"] and attempt.get("settled_by") == attempt.get("provider")
+        for attempt in row["attempts"]
+    )
 
 
 def short(delivery_id: str) -> str:
