@@ -1,18 +1,38 @@
 """Senders and servers in which one thing is wrong: a run that can't tell them from right ones proves nothing."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
 from fencepost.deliveries import Author, Delivery, Outcome, OutcomeKind, Settlement, State
 from fencepost.events import Event, EventKind
 from fencepost.messages import Mail
+from fencepost.schedules import Schedule
+from sender.effects import Decisions, Effect, ReadOpen
+from sender.passes import Claimed
 from tests.simulation.deliveries import Deliveries
 from tests.simulation.hooks import Hooks
 from tests.simulation.provider import Fate, Provider
 from tests.simulation.redis import Server
 from tests.simulation.runs import Variant
+from tests.simulation.sender import Sender, Terms
 from tests.simulation.steps import Steps
+
+T = TypeVar("T")
+
+
+def answered(decisions: Decisions[T], answer: Callable[[Effect, Any], Any]) -> Decisions[T]:
+    """The same decisions, which are told something else than what is so."""
+    result: Any = None
+    while True:
+        try:
+            effect = decisions.send(result)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        result = answer(effect, (yield effect))
 
 
 class FenceOff(Server):
@@ -99,6 +119,38 @@ class AnyWordIsYes(Hooks):
         return replace(event, kind=EventKind.DELIVERED)
 
 
+class Overlooks(Sender):
+    """Does not see what is open."""
+
+    def planning(self, due: list[Schedule], terms: Terms) -> Decisions[list[Claimed]]:
+        return blindly(super().planning(due, terms))
+
+    def claiming(self, rows: list[Delivery], terms: Terms) -> Decisions[list[Claimed]]:
+        return blindly(super().claiming(rows, terms))
+
+
+def blindly(decisions: Decisions[list[Claimed]]) -> Decisions[list[Claimed]]:
+    return answered(decisions, lambda effect, answer: {} if isinstance(effect, ReadOpen) else answer)
+
+
+class NeverEnds(Deliveries):
+    """Whatever becomes of its mail, an occurrence stays open."""
+
+    def open_occurrences(self, schedule_ids: Collection[str]) -> Steps[dict[str, dict[str, int]]]:
+        yield from super().open_occurrences(schedule_ids)
+        return {
+            name: {row["occurrence_id"]: 1 for row in self.rows.values() if row["schedule_id"] == name}
+            for name in schedule_ids
+        }
+
+
+class Impatient(Deliveries):
+    """Finds what is pending before its time."""
+
+    def pending(self, shards: Collection[int], now: datetime, limit: int) -> Steps[list[Delivery]]:
+        return super().pending(shards, now + timedelta(seconds=3), limit)
+
+
 BROKEN = {
     "the fence is off": Variant(server=FenceOff),
     "a lock with tokens, and no records": Variant(server=LockOnly),
@@ -109,5 +161,8 @@ BROKEN = {
     "an order is forgotten": Variant(deliveries=ForgetsOrders),
     "the provider's word counts always": Variant(deliveries=BelievesTheProvider),
     "any word of the provider's is a yes": Variant(hooks=AnyWordIsYes),
+    "nobody waits for what is open": Variant(sender=Overlooks),
+    "an occurrence never ends": Variant(deliveries=NeverEnds),
+    "jitter does not count": Variant(deliveries=Impatient),
     "a flushed fence goes on": Variant(server=FlushIsNotSeen),
 }

@@ -34,6 +34,7 @@ _WINDOW = Window(
     settling=timedelta(seconds=Provider.lag_seconds + _PATIENCE.call_seconds + 2 * _SKEW_SECONDS),
     look_ups=(timedelta(seconds=2), timedelta(seconds=6)),
     give_up=timedelta(seconds=25),
+    recheck_held=(timedelta(seconds=5), timedelta(seconds=20), timedelta(seconds=100)),
 )
 
 

@@ -4,7 +4,7 @@ With it all is well, without it a mail is held, sent or cancelled whose instant 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -13,13 +13,13 @@ from fencepost.schedules import Schedule
 from sender import effects
 from sender.effects import Decisions
 from sender.passes import Claimed
+from tests.simulation.broken import answered
 from tests.simulation.deliveries import Deliveries
 from tests.simulation.plays import SCHEDULE, Cast, Stage, Thread
 from tests.simulation.sender import Sender, Terms
 from tests.simulation.steps import Steps, at_once
 from tests.simulation.watch import Violation
 
-T = TypeVar("T")
 DEADLINE_SECONDS = 14
 """By then the first mail's attempt has been given up, and its instant is late."""
 
@@ -34,18 +34,6 @@ def both(trace: Callable[[Stage], None], broken: Cast, wrong: str, text: str = "
 def end(stage: Stage) -> None:
     """S1 is lost; S2 does all that is due."""
     stage.settle_all(60 - stage.time.milliseconds / 1000, [stage.s2])
-
-
-def answered(decisions: Decisions[T], answer: Callable[[effects.Effect, Any], Any]) -> Decisions[T]:
-    """The same decisions, which are told something else than what is so."""
-    result: Any = None
-    while True:
-        try:
-            effect = decisions.send(result)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        result = answer(effect, (yield effect))
 
 
 class DoesNotAskForSkips(Sender):

@@ -21,6 +21,9 @@ class Text:
     to: tuple[str, ...]
     on_unknown: str = "hold"
     misfire: str = "all"
+    overlap: str = "allow"
+    jitter: int = 0
+    """In seconds."""
 
     def instants(self, until_seconds: int = ENDS_SECONDS) -> Iterator[datetime]:
         for seconds in range(self.first, until_seconds + 1, self.every):
@@ -35,6 +38,8 @@ class Text:
                 "starts_at": (BEGINNING + timedelta(seconds=self.first)).isoformat(),
                 "ends_at": (BEGINNING + timedelta(seconds=ENDS_SECONDS)).isoformat(),
                 "misfire": {"policy": self.misfire},
+                "overlap": self.overlap,
+                "jitter_seconds": self.jitter,
                 "on_unknown": self.on_unknown,
                 "message": {
                     "from": "post@example.com",
@@ -57,6 +62,9 @@ TEXTS = {
         Text("skip", 5, 2, (ANN,), misfire="skip"),
         Text("resend", 5, 2, (ANN,), on_unknown="resend"),
         Text("at once", 7, 3, (ANN,), on_unknown="resend_at_once"),
+        Text("spread", 5, 2, (ANN,), jitter=4),
+        Text("one at a time", 3, 2, (ANN,), overlap="skip"),
+        Text("in line", 3, 2, (BOB,), overlap="queue_one"),
     )
 }
 CHOICES = list(TEXTS)

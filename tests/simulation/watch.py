@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
 from fencepost.deliveries import Attempt, Delivery
@@ -10,6 +10,7 @@ from fencepost.messages import Mail
 from fencepost.schedules import Schedule, Version
 from tests.simulation.clocks import BEGINNING, Time
 from tests.simulation.decisions import Decisions
+from tests.simulation.pacing import Pacing
 from tests.simulation.provider import Accepted, Provider
 from tests.simulation.store import SimulatedStore
 from tests.simulation.texts import TEXTS
@@ -38,6 +39,7 @@ class Watch:
         self.unlucky: set[str] = set()
         """Deliveries that a thread carried which stalled between W5 and the socket."""
         self.people = Decisions(self._must)
+        self.pacing = Pacing(time, self._must)
         self.calls_made = 0
         self.seen: Counter[str] = Counter()
         """How often each answer of the fence was given, and each arrow between states taken."""
@@ -58,6 +60,8 @@ class Watch:
         if number and attempt:
             known = self._numbers.setdefault((name, number), attempt)
             self._must(known == attempt, f"number {number} of {short(name)} is that of {known} and of {attempt}")
+        longest = max((TEXTS[self.text(version)].jitter for version in self.edits[after["schedule_id"]]), default=0)
+        self.pacing.delivery(before, after, timedelta(seconds=longest))
         if before is None:
             return
         self._must(before["attempt_no"] <= number, f"the attempt number of {short(name)} falls to {number}")
@@ -84,6 +88,7 @@ class Watch:
             self._must(after.last_run_at < after.next_run_at, "a schedule's next run is not after its last")
         if before is None:
             return
+        self.pacing.schedule(before, after)
         self._must(
             not before.last_run_at or (after.last_run_at or before.last_run_at) >= before.last_run_at,
             "the last run of a schedule falls",
@@ -135,6 +140,9 @@ class Watch:
         owner = self.owner(row)
         if self.people.orders[name]:
             return  # whatever its schedule says by now
+        versions = self.edits[row["schedule_id"]]
+        if not self.restored:
+            self.pacing.calls(row, TEXTS[self.text(versions[0])] if len(versions) == 1 else None)
         due = owner is not None and owner.runs and row["due_at"] in TEXTS[self.text(owner)].instants()
         self._must(due, f"{short(name)} is called for an instant that is not due under the edit history")
         if owner:
