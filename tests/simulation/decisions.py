@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from typing import Protocol
 
-from fencepost.deliveries import Delivery, Settlement
+from fencepost.deliveries import Attempt, Delivery, Settlement
 from fencepost.reconciliation import Decision
 
 PERSON = "person-"
@@ -14,6 +14,13 @@ class Must(Protocol):
     """Raises Violation where it does not hold."""
 
     def __call__(self, holds: object, what: str) -> None: ...
+
+
+def settled_by(row: Delivery) -> str:
+    """Who settled its newest attempt last; empty for nobody but its owner."""
+    newest = next((attempt for attempt in row["attempts"] if attempt["id"] == row["attempt_id"]), Attempt())
+    verdicts = newest.get("settlements", [])
+    return verdicts[-1]["by"] if verdicts else ""
 
 
 class Decisions:
@@ -45,8 +52,7 @@ class Decisions:
         name = after["_id"]
         if (before["state"], after["state"]) != ("held", "pending"):
             return
-        newest = next(attempt for attempt in after["attempts"] if attempt["id"] == after["attempt_id"])
-        if newest.get("settled_by", "").startswith(PERSON):  # else its owner learns late that it was not called
+        if settled_by(after).startswith(PERSON):  # else its owner learns late that it was not called
             self._must(Decision.SEND_NOW in self._asked[name], f"{name} was held, and nobody asked to have it sent")
             self.orders[name] += 1
 

@@ -9,7 +9,7 @@ from fencepost.deliveries import Attempt, Delivery
 from fencepost.messages import Mail
 from fencepost.schedules import Schedule, Version
 from tests.simulation.clocks import BEGINNING, Time
-from tests.simulation.decisions import Decisions
+from tests.simulation.decisions import Decisions, settled_by
 from tests.simulation.pacing import Pacing
 from tests.simulation.provider import Accepted, Provider
 from tests.simulation.store import SimulatedStore
@@ -70,7 +70,8 @@ class Watch:
             self.seen[f"{old} -> {new}"] += 1
             self._must(old not in _FINAL, f"{short(name)} goes back from {old} to {new}")
             self._must(
-                old != "sending" or not _told(after), f"{short(name)} is its owner's, and the provider settles it"
+                old != "sending" or settled_by(after) != after["provider"],
+                f"{short(name)} is its owner's, and the provider settles it",
             )
             self.people.delivery(before, after)
         if new == "unknown" and old != "unknown":
@@ -224,14 +225,6 @@ def _nobody(_text: str) -> None:
 
 
 SILENT: Callable[[str], None] = _nobody
-
-
-def _told(row: Delivery) -> bool:
-    """Whether the newest attempt is settled by a provider's own word."""
-    return any(
-        attempt["id"] == row["attempt_id"] and attempt.get("settled_by") == attempt.get("provider")
-        for attempt in row["attempts"]
-    )
 
 
 def short(delivery_id: str) -> str:
