@@ -8,7 +8,7 @@ from fencepost.clock import Clock
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
 from fencepost.deliveries import Attempt, Delivery, Outcome, OutcomeKind, Settlement, State, released
 from fencepost.errors import Invalid
-from fencepost.messages import CannotRender
+from fencepost.messages import CannotRender, Mail
 from fencepost.retries import wait_seconds
 from sender.effects import AskFence, Call, CheckTrust, Decisions, DropShard, Freeze, RenewEpoch, Settle
 from sender.passes import Claimed
@@ -28,85 +28,99 @@ class Patience:
 
 def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> Decisions[Settlement]:
     """Send one claimed delivery, or hand it back; what was settled. `chance` (0 to 1) spreads its retry."""
-    row, attempt = item.row, item.attempt
-    record = Attempt()
+    settle = yield from _ending(_Try(item, patience, clock), chance)
+    yield settle
+    return settle.settlement
 
-    def settled(state: State, outcome: str, detail: str, **fields: object) -> Settlement:
-        gained: Attempt = {**record, "ended_at": clock.now(), "outcome": outcome, "detail": detail}
-        return Settlement(row["_id"], attempt["id"], state, gained, **fields)  # type: ignore[arg-type]
 
-    def let_go(why: str) -> Settle:
-        return Settle(settled(State.PENDING, "released", why))
+class _Try:
+    """One attempt on its way: what is on record of it so far, and how it may end."""
 
-    def in_time() -> bool:
-        return clock.steady() + patience.call_seconds < item.deadline_steady
+    def __init__(self, item: Claimed, patience: Patience, clock: Clock) -> None:
+        self.item, self.patience, self.clock = item, patience, clock
+        self.record = Attempt()
 
+    def in_time(self) -> bool:
+        """Whether a call that starts now would end before the attempt's deadline."""
+        return self.call_ends() < self.item.deadline_steady
+
+    def call_ends(self) -> float:
+        """When a call that starts now ends at the latest, in steady seconds."""
+        return self.clock.steady() + self.patience.call_seconds
+
+    def ends(self, state: State, outcome: str, detail: str, *, told: Outcome | None = None, **fields: object) -> Settle:
+        gained: Attempt = {**self.record, "ended_at": self.clock.now(), "outcome": outcome, "detail": detail}
+        settlement = Settlement(self.item.row["_id"], self.item.attempt["id"], state, gained, **fields)  # type: ignore[arg-type]
+        return Settle(settlement, told)
+
+    def released(self, why: str) -> Settle:
+        return self.ends(State.PENDING, "released", why)
+
+
+def _ending(this: _Try, chance: float) -> Decisions[Settle]:
+    """How it ends: written, past the fence, trusted, called."""
+    row = this.item.row
     try:
-        mail = item.renderer.mail(row["_id"], row["attempt_no"], row["recipient"])
+        mail = this.item.renderer.mail(row["_id"], row["attempt_no"], row["recipient"])
     except Exception as error:  # noqa: BLE001 whatever a text does, it fails its own mail alone
         reason = str(error) if isinstance(error, CannotRender) else f"{type(error).__name__}: {error}"
-        yield (
-            settle := Settle(settled(State.FAILED, "failed", f"The mail could not be written: {reason}", reason=reason))
-        )
-        return settle.settlement
+        return this.ends(State.FAILED, "failed", f"The mail could not be written: {reason}", reason=reason)
+    if stopped := (yield from _stopped_by_fence(this, mail)):
+        return stopped
+    trusted = yield CheckTrust(row["shard"], this.item.attempt["token"], this.call_ends())
+    if not trusted or not this.in_time():
+        return this.released("The lease, or the attempt's deadline, would not outlast the call; nothing was called.")
+    this.record["called_at"] = this.clock.now()
+    try:
+        outcome: Outcome = yield Call(this.item.attempt["provider"], mail)
+    except Invalid as error:
+        del this.record["called_at"]
+        return this.ends(State.FAILED, "failed", f"The provider can't take this mail: {error}", reason=str(error))
+    this.record["status"] = outcome.status
+    fields = _fields(outcome, row, this.patience, this.clock, chance)
+    return this.ends(_STATES[outcome.kind], outcome.kind.value, outcome.detail, told=outcome, **fields)
 
-    if not in_time():
-        yield (settle := let_go("Its deadline came before a seat was free; nothing was called."))
-        return settle.settlement
+
+def _stopped_by_fence(this: _Try, mail: Mail) -> Decisions[Settle | None]:
+    """Ask the fence; None: the call may be made."""
+    row = this.item.row
+    if not this.in_time():
+        return this.released("Its deadline came before a seat was free; nothing was called.")
     request = _request(row)
-    if item.copy_slot:
-        request = replace(request, content=breaker.content_key(row, mail, item.copy_slot), mark=breaker.mark(row))
+    if this.item.copy_slot:
+        content = breaker.content_key(row, mail, this.item.copy_slot)
+        request = replace(request, content=content, mark=breaker.mark(row))
     answer: FenceAnswer | None = None
-    while answer is None and in_time():
+    while answer is None and this.in_time():
         answer = yield AskFence(request)
     if answer is None:
-        yield (settle := let_go("The fence did not answer in time; nothing was called."))
-        return settle.settlement
-    record["fence"], record["fenced_at"] = answer.verdict.value, clock.now()
-    if answer.verdict is Verdict.TAKEN:
-        # Another attempt holds the record, and the row knows nothing of it: MongoDB was rolled back. It may have called.
-        why = f"The fence holds attempt {answer.no} for this mail, which may have been sent."
-        yield (settle := Settle(settled(State.UNKNOWN, "unknown", why, reason=why, adopt=(answer.no, answer.attempt))))
-        return settle.settlement
-    if answer.verdict is not Verdict.OK:
-        if answer.verdict is Verdict.STALE:
-            yield DropShard(row["shard"], attempt["token"], answer.no)
-        elif answer.verdict is Verdict.EPOCH:
+        return this.released("The fence did not answer in time; nothing was called.")
+    this.record["fence"], this.record["fenced_at"] = answer.verdict.value, this.clock.now()
+    match answer.verdict:
+        case Verdict.OK:
+            return (yield from _stopped_by_breaker(this, answer))
+        case Verdict.TAKEN:
+            # Another attempt holds the record, and the row knows nothing of it: MongoDB was rolled back. It may have called.
+            why = f"The fence holds attempt {answer.no} for this mail, which may have been sent."
+            return this.ends(State.UNKNOWN, "unknown", why, reason=why, adopt=(answer.no, answer.attempt))
+        case Verdict.STALE:
+            yield DropShard(row["shard"], this.item.attempt["token"], answer.no)
+        case Verdict.EPOCH:
             yield RenewEpoch()
-        yield (settle := let_go(_REFUSED[answer.verdict]))
-        return settle.settlement
+    return this.released(_REFUSED[answer.verdict])
 
-    if other := breaker.copied(row, answer.copy_of):
-        why = f"A copy of {other}: same schedule, content and recipients. The breaker held it, and froze the schedule; nothing was called."
-        if not (yield Freeze(row["schedule_id"], f"The breaker stopped {row['_id']}, a copy of {other}.")):
-            yield (settle := let_go("The breaker stopped it, and could not put that on record; nothing was called."))
-            return settle.settlement
-        record["copy_of"] = other
-        yield (settle := Settle(settled(State.HELD, "held", why, reason=why)))
-        return settle.settlement
 
-    trusted = yield CheckTrust(row["shard"], attempt["token"], clock.steady() + patience.call_seconds)
-    if not trusted or not in_time():
-        yield (
-            settle := let_go("The lease, or the attempt's deadline, would not outlast the call; nothing was called.")
-        )
-        return settle.settlement
-    record["called_at"] = clock.now()
-    try:
-        outcome: Outcome = yield Call(attempt["provider"], mail)
-    except Invalid as error:
-        del record["called_at"]
-        yield (
-            settle := Settle(
-                settled(State.FAILED, "failed", f"The provider can't take this mail: {error}", reason=str(error))
-            )
-        )
-        return settle.settlement
-    record["status"] = outcome.status
-    fields = _fields(outcome, row, patience, clock, chance)
-    settlement = settled(_STATES[outcome.kind], outcome.kind.value, outcome.detail, **fields)
-    yield Settle(settlement, outcome)
-    return settlement
+def _stopped_by_breaker(this: _Try, answer: FenceAnswer) -> Decisions[Settle | None]:
+    """Hold a copy, and freeze its schedule; None: it is none."""
+    row = this.item.row
+    other = breaker.copied(row, answer.copy_of)
+    if not other:
+        return None
+    if not (yield Freeze(row["schedule_id"], f"The breaker stopped {row['_id']}, a copy of {other}.")):
+        return this.released("The breaker stopped it, and could not put that on record; nothing was called.")
+    why = f"A copy of {other}: same schedule, content and recipients. The breaker held it, and froze the schedule; nothing was called."
+    this.record["copy_of"] = other
+    return this.ends(State.HELD, "held", why, reason=why)
 
 
 def broken_off(item: Claimed, *, called: bool, now: datetime) -> Settlement:

@@ -1,4 +1,4 @@
-"""The collection `deliveries` in memory: the methods of fencepost.store.deliveries.Deliveries, each a generator of commands.
+"""The collection `deliveries` in memory: the methods of the store's Deliveries and Doubts, each a generator of commands.
 
 Documents are never changed, only replaced, so that what was read stays as it was. tests/contract/test_simulated_store.py runs
 the same operations here and on MongoDB, and compares what they answer and leave.
