@@ -31,7 +31,7 @@ def insert_emails(store: Store, schedule: Schedule, states: Sequence[str]) -> li
     """Emails of a schedule's own occurrence, one in each of these states."""
     to = [{"email": f"person{number}@example.com"} for number in range(len(states))]
     text = {**schedule.definition, "message": {**schedule.definition["message"], "to": to}}
-    _, rows = planned(replace(schedule, definition=text), at("2026-03-02 09:00"))
+    _, rows = planned(replace(schedule, definition=text), at("2026-03-02 08:00"))
     for row, state in zip(rows, states, strict=True):
         row["state"] = state
     store.deliveries.insert(rows)
