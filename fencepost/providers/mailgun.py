@@ -5,22 +5,18 @@ Mailgun takes it for every message (urlencoded only for some), and it costs less
 where urlencoding walks over every byte and triples many of HTML's.
 """
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from hashlib import blake2b
-from urllib.parse import urlsplit
-
-import idna
 
 from fencepost.clock import Clock
 from fencepost.deliveries import Outcome, OutcomeKind
 from fencepost.errors import Invalid, Misconfigured, Problem
 from fencepost.messages import Address, Mail
-from fencepost.providers.http import HttpReply, HttpRequest, Lost, NotSent, Reply
+from fencepost.providers import answers, fields
+from fencepost.providers.http import HttpReply, HttpRequest, Reply
 from fencepost.providers.mailgun_events import DELIVERY_VARIABLE, MailgunEvents
 from fencepost.reconciliation import Reference, Trace
 from fencepost.settings import Mailgun as MailgunSettings
@@ -30,20 +26,12 @@ MAX_TAGS = 3
 MAX_TAG_CHARACTERS = 128
 MAX_OPTION_BYTES = 16_384
 """What starts with o:, h: or v:, together."""
-MAX_WAIT_SECONDS = 86_400.0
-"""A longer wait than a day is taken for a garbled one."""
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_NOT_IN_ADDRESS = re.compile(r'[\s<>()\[\],;:"\\]')
 _NEEDS_QUOTES = re.compile(r'[()<>@,:;\\".\[\]]')
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
-_OWN_HEADERS = {
-    "from", "sender", "to", "cc", "bcc", "subject", "reply-to", "date", "message-id",
-    "mime-version", "content-type", "content-transfer-encoding",
-}  # fmt: skip
 _TRY_AGAIN = re.compile(r"try again after (?:(?P<seconds>\d+(?:\.\d+)?) ?s|(?P<date>[^\"]+))", re.IGNORECASE)
-_ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
+
+_THEIRS = ("x-mailgun-",)
 
 _KEY, _DOMAIN_NAME, _REGION = (f"FENCEPOST_PROVIDERS__MAILGUN__{name}" for name in ("API_KEY", "DOMAIN", "BASE_URL"))
 _REFUSES_US = {
@@ -64,12 +52,7 @@ class Mailgun:
 
     def __init__(self, settings: MailgunSettings, clock: Clock) -> None:
         """Raises Misconfigured for a base address or a domain that would lead elsewhere than to Mailgun's messages."""
-        base_url = settings.base_url.rstrip("/")
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.username:
-            raise Misconfigured(f"{_REGION}: write https://api.mailgun.net or the like, without a path, not {base_url}")
-        if parts.scheme == "http" and parts.hostname.endswith("mailgun.net"):
-            raise Misconfigured(f"{_REGION}: write https, or the key travels in clear")
+        base_url = fields.origin(_REGION, settings.base_url, "api.mailgun.net")
         if not _DOMAIN.fullmatch(settings.domain):
             raise Misconfigured(f"{_DOMAIN_NAME}: {settings.domain!r} is not a domain name")
         self._url = f"{base_url}/v3/{settings.domain}/messages"
@@ -80,10 +63,10 @@ class Mailgun:
     def request(self, mail: Mail) -> HttpRequest:
         """The call that asks Mailgun to send `mail`; equal mails give equal bytes. Raises Invalid, with pointers into
         the request of the API, for what Mailgun would refuse or what would smuggle in a header."""
-        fields = list(_fields(mail))
-        _refuse_excess(mail, fields)
+        pairs = list(_fields(mail))
+        _refuse_excess(mail, pairs)
         try:
-            content_type, body = _multipart(fields)
+            content_type, body = _multipart(pairs)
         except UnicodeEncodeError as error:
             raise Invalid(Problem("/message", "half a character (a lone surrogate) can't be sent")) from error
         headers = {"Authorization": self._authorization, "Content-Type": content_type, "User-Agent": "fencepost"}
@@ -91,25 +74,21 @@ class Mailgun:
 
     def outcome(self, reply: Reply) -> Outcome:
         """How the call ended, by what may follow: only what provably was not accepted is anything but `unknown`."""
-        match reply:
-            case NotSent(detail):
-                return Outcome(OutcomeKind.UNAVAILABLE, f"Mailgun could not be reached: {detail}")
-            case Lost(detail):
-                return Outcome(OutcomeKind.UNKNOWN, f"The request went out, and no complete answer came back: {detail}")
-        status, text = reply.status, _text(reply)
+        if not isinstance(reply, HttpReply):
+            return answers.unanswered(reply, "Mailgun")
+        status, text = reply.status, answers.said(reply, ("message",))
         match status:
             case 200:
                 return _queued(reply, text)
             case 400 if _refuses_domain(text):
-                return _unavailable(400, f"Mailgun does not let this domain send: {text}")
+                return answers.refuses_us(400, f"Mailgun does not let this domain send: {text}")
             case 400 | 413:
-                return Outcome(OutcomeKind.REJECTED, f"Mailgun refuses this mail: {text}", status=status)
+                return answers.rejected(status, "Mailgun", text)
             case 401 | 402 | 403 | 404:
-                return _unavailable(status, f"{_REFUSES_US[status]} ({status}: {text})")
+                return answers.refuses_us(status, f"{_REFUSES_US[status]} ({status}: {text})")
             case 429:
-                wait = wait_seconds(reply, self._clock.now())
-                return Outcome(OutcomeKind.THROTTLED, f"Mailgun asks for a pause: {text}", None, 429, wait)
-        return Outcome(OutcomeKind.UNKNOWN, f"{status} does not say whether the mail was taken: {text}", status=status)
+                return answers.throttled(429, "Mailgun", text, wait_seconds(reply, self._clock.now()))
+        return answers.undecided(status, text)
 
     def look_up(self, reference: Reference) -> HttpRequest:
         """The call that asks Mailgun's records for a mail."""
@@ -123,42 +102,25 @@ class Mailgun:
 def wait_seconds(reply: HttpReply, now: datetime) -> float | None:
     """The wait that a 429 asks for: Retry-After, or "try again after <seconds> | <RFC 2822 date>" in its text. None: it
     says nothing that can be read."""
-    stated = reply.headers.get("retry-after", "").strip()
-    if stated.isascii() and stated.isdigit():
-        return min(float(stated), MAX_WAIT_SECONDS)
-    if stated:
-        return _until(stated, now)
-    found = _TRY_AGAIN.search(_text(reply))
+    if reply.headers.get("retry-after", "").strip():
+        return answers.retry_after(reply, now)
+    found = _TRY_AGAIN.search(answers.said(reply, ("message",)))
     if not found:
         return None
     if found["seconds"]:
-        return min(float(found["seconds"]), MAX_WAIT_SECONDS)
-    return _until(found["date"], now)
-
-
-def _until(date: str, now: datetime) -> float | None:
-    try:
-        instant = parsedate_to_datetime(date.strip().rstrip("."))
-    except ValueError:
-        return None
-    if instant.tzinfo is None:  # -0000: UTC, and nothing about the place
-        instant = instant.replace(tzinfo=UTC)
-    return min(max((instant - now).total_seconds(), 0.0), MAX_WAIT_SECONDS)
+        return answers.clamped(float(found["seconds"]))
+    return answers.until(found["date"], now)
 
 
 def _queued(reply: HttpReply, text: str) -> Outcome:
-    answer = _json(reply)
-    receipt, message = (answer.get("id"), answer.get("message")) if isinstance(answer, dict) else (None, None)
-    if isinstance(receipt, str) and receipt.strip("<> ") and isinstance(message, str) and message.startswith("Queued"):
-        return Outcome(OutcomeKind.ACCEPTED, message, receipt=receipt.strip("<> "), status=200)
+    answer = answers.document(reply.body)
+    receipt, message = answers.receipt(answers.at(answer, "id")), answers.at(answer, "message")
+    if receipt and isinstance(message, str) and message.startswith("Queued"):
+        return Outcome(OutcomeKind.ACCEPTED, message, receipt=receipt, status=200)
     if "Mailgun Magnificent API" in text:
         detail = f"Mailgun knows no such path: check {_REGION} and {_DOMAIN_NAME}"
         return Outcome(OutcomeKind.UNKNOWN, detail, status=200, misconfigured=True)
     return Outcome(OutcomeKind.UNKNOWN, f"The answer has no id, or is not Queued: {text}", status=200)
-
-
-def _unavailable(status: int, detail: str) -> Outcome:
-    return Outcome(OutcomeKind.UNAVAILABLE, detail, status=status, misconfigured=True)
 
 
 def _refuses_domain(text: str) -> bool:
@@ -167,38 +129,23 @@ def _refuses_domain(text: str) -> bool:
     return "is not allowed to send" in text and "authorized recipients" not in text
 
 
-def _json(reply: HttpReply) -> object:
-    try:
-        answer: object = json.loads(reply.body)
-    except ValueError:
-        return None
-    return answer
-
-
-def _text(reply: HttpReply) -> str:
-    """What Mailgun says, fit for a log line: no addresses, no control characters, not long."""
-    answer = _json(reply)
-    message = answer.get("message") if isinstance(answer, dict) else None
-    text = message if isinstance(message, str) else reply.body[:1000].decode("utf-8", "replace")
-    return _ADDRESS.sub("<address>", _CONTROL.sub(" ", text)).strip()[:300]
-
-
 def _fields(mail: Mail) -> Iterator[_Field]:
     yield "from", _mailbox("/message/from", mail.sender)
     for name, addresses in (("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc)):
         for index, address in enumerate(addresses):
             yield name, _mailbox(f"/message/{name}/{index}", address)
-    yield "subject", _line("/message/subject", mail.subject)
+    yield "subject", fields.line("/message/subject", mail.subject)
     for name, content in (("text", mail.text), ("html", mail.html)):
         if content is not None:
-            if "\0" in content:
-                raise Invalid(Problem(f"/message/{name}", "NUL can't be sent by mail"))
-            yield name, content
-    yield "h:Message-Id", f"<{_line('/message_id', mail.message_id)}>"
+            yield name, fields.text(f"/message/{name}", content)
+    yield "h:Message-Id", f"<{fields.line('/message_id', mail.message_id)}>"
     if mail.reply_to:
         yield "h:Reply-To", _mailbox("/message/reply_to", mail.reply_to)
     for name, value in mail.headers.items():
-        yield f"h:{_header_name(name)}", _line(f"/message/headers/{name}", value)
+        yield (
+            f"h:{fields.header_name(name, fields.OWN_HEADERS, ('x-mailgun-',))}",
+            fields.line(f"/message/headers/{name}", value),
+        )
     for index, tag in enumerate(mail.tags):
         yield "o:tag", _tag(f"/message/tags/{index}", tag)
     # Without this, every recipient finds our variables in a header of the mail.
@@ -207,19 +154,15 @@ def _fields(mail: Mail) -> Iterator[_Field]:
     for name, value in mail.metadata.items():
         if name == DELIVERY_VARIABLE:
             raise Invalid(Problem(f"/message/metadata/{name}", "this name is taken by Fencepost itself"))
-        yield f"v:{_line('/message/metadata', name)}", _line(f"/message/metadata/{name}", value)
+        yield f"v:{fields.line('/message/metadata', name)}", fields.line(f"/message/metadata/{name}", value)
 
 
-def _refuse_excess(mail: Mail, fields: Iterable[_Field]) -> None:
-    recipients = len(mail.to) + len(mail.cc) + len(mail.bcc)
-    if not mail.to or recipients > MAX_RECIPIENTS:
-        raise Invalid(Problem("/message/to", f"Mailgun takes 1 to {MAX_RECIPIENTS} recipients, cc and bcc included"))
-    if not mail.text and not mail.html:
-        raise Invalid(Problem("/message/text", "text or html must hold something"))
+def _refuse_excess(mail: Mail, pairs: Iterable[_Field]) -> None:
+    fields.complete(mail, MAX_RECIPIENTS, "Mailgun")
     if len(mail.tags) > MAX_TAGS:
         raise Invalid(Problem("/message/tags", f"Mailgun takes {MAX_TAGS} tags at most"))
     if (
-        sum(len(name) + len(value.encode(errors="replace")) for name, value in fields if name[1] == ":")
+        sum(len(name) + len(value.encode(errors="replace")) for name, value in pairs if name[1] == ":")
         > MAX_OPTION_BYTES
     ):
         raise Invalid(Problem("/message", "headers, tags and metadata are limited to 16 kB together"))
@@ -227,47 +170,24 @@ def _refuse_excess(mail: Mail, fields: Iterable[_Field]) -> None:
 
 def _mailbox(pointer: str, address: Address) -> str:
     """`"Name, with a comma" <a@b.example>`; the domain as its ASCII form, names in UTF-8, which Mailgun encodes itself."""
-    local, at, domain = address.email.rpartition("@")
-    if not (local and at and domain) or _NOT_IN_ADDRESS.search(address.email) or _CONTROL.search(address.email):
-        raise Invalid(Problem(pointer, "is not an e-mail address"))
-    if pointer == "/message/from" and not local.isascii():
-        raise Invalid(Problem(pointer, "Mailgun can't send from an address with other than ASCII before the @"))
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode()
-        except idna.IDNAError as error:
-            raise Invalid(Problem(pointer, f"{domain} is not a domain name")) from error
-    name = _line(pointer, address.name)
+    email = fields.email(pointer, address.email, "Mailgun")
+    name = fields.line(pointer, address.name)
     if not name:
-        return f"{local}@{domain}"
+        return email
     if _NEEDS_QUOTES.search(name):
         name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return f"{name} <{local}@{domain}>"
-
-
-def _line(pointer: str, value: str) -> str:
-    if _CONTROL.search(value):
-        raise Invalid(Problem(pointer, "line breaks and control characters are not allowed here"))
-    return value
-
-
-def _header_name(name: str) -> str:
-    if not _HEADER_NAME.fullmatch(name):
-        raise Invalid(Problem("/message/headers", f"{name!r} is not a header name"))
-    if name.lower() in _OWN_HEADERS or name.lower().startswith("x-mailgun-"):
-        raise Invalid(Problem(f"/message/headers/{name}", "this header is set by a field of its own, or by Mailgun"))
-    return name
+    return f"{name} <{email}>"
 
 
 def _tag(pointer: str, tag: str) -> str:
     if not tag or not tag.isascii() or len(tag) > MAX_TAG_CHARACTERS:
         raise Invalid(Problem(pointer, f"a tag has 1 to {MAX_TAG_CHARACTERS} ASCII characters"))
-    return _line(pointer, tag)
+    return fields.line(pointer, tag)
 
 
-def _multipart(fields: Iterable[_Field]) -> tuple[str, bytes]:
+def _multipart(pairs: Iterable[_Field]) -> tuple[str, bytes]:
     """Content-Type and body. The boundary is a hash of the values: none of them can contain it, by chance or by design."""
-    encoded = [(name.replace('"', "%22").encode(), value.encode()) for name, value in fields]
+    encoded = [(name.replace('"', "%22").encode(), value.encode()) for name, value in pairs]
     boundary = blake2b(b"\0".join([value for _, value in encoded]), digest_size=16).hexdigest()
     delimiter = b"--" + boundary.encode()
     parts = [
