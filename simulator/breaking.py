@@ -10,6 +10,8 @@ from typing import Any
 
 from flask import Response
 
+_HEADER_BYTES = 100
+
 
 class Broken(Response):
     """An answer that writes to the socket itself, or nothing at all, and ends the connection."""
@@ -51,7 +53,7 @@ class Hang(Broken):
 
 
 class Truncated(Broken):
-    """The first half of `answer`, whose length says that there is more."""
+    """The first half of `answer`, whose length says that there is more; of one without a body, half of the headers."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__()
@@ -60,14 +62,17 @@ class Truncated(Broken):
     def _end(self, sock: socket.socket) -> None:
         body = self._answer.get_data()
         head = f"HTTP/1.1 {self._answer.status}\r\nContent-Type: {self._answer.content_type}\r\n"
-        sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[: len(body) // 2])
+        head += f"Content-Length: {len(body)}\r\n\r\n"
+        sock.sendall(head.encode() + body[: len(body) // 2] if body else head[: len(head) // 2].encode())
 
 
 def dripping(answer: Response, seconds: float) -> Response:
-    """The same answer, byte by byte with `seconds` between them."""
+    """The same answer, byte by byte with `seconds` between them; one without a body comes as late as its headers would."""
     body = answer.get_data()
 
     def drip() -> Iterator[bytes]:
+        if not body:
+            time.sleep(seconds * _HEADER_BYTES)
         for place in range(len(body)):
             time.sleep(seconds)
             yield body[place : place + 1]

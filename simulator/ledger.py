@@ -30,6 +30,8 @@ class Mail:
     tags: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     test_mode: bool = False
+    provider: str = "mailgun"
+    """In whose dialect it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,11 @@ class Ledger:
         """Deliveries that were accepted more than once, with the numbers of their entries."""
         with self._lock:
             return {delivery: list(numbers) for delivery, numbers in self._accepted.items() if len(numbers) > 1}
+
+    def accepted(self, delivery_id: str) -> list[Entry]:
+        """The mails that were accepted for a delivery, oldest first."""
+        with self._lock:
+            return [self._entries[number - 1] for number in self._accepted.get(delivery_id, ())]
 
     def is_duplicate(self, entry: Entry) -> bool:
         with self._lock:

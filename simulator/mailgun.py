@@ -6,19 +6,19 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import getaddresses
 from typing import TypeVar
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from fencepost.settings import Simulator
 from simulator import forms
-from simulator.breaking import Hang, Reset, Truncated, dripping
-from simulator.dials import ACCEPTING, OK, Dials, Setting
+from simulator.dials import Dials, Setting
 from simulator.events import Events
 from simulator.ledger import Asked, Ledger, Mail
+from simulator.taking import Counter, Refused
 
 Default = TypeVar("Default", str, None)
 
@@ -35,50 +35,16 @@ _PLAIN = re.compile(r'([^<>@,;:"()\\]*?) *<([^\s@<>,;:"()\\]+@[^\s@<>,;:"()\\]+)
 _MESSAGE_ID = re.compile(r"<([^\s<>@]+@[^\s<>@]+)>")
 
 
-class Refused(Exception):
-    """The request is wrong (400); the message is Mailgun's."""
-
-
 def create(settings: Simulator, ledger: Ledger, dials: Dials, events: Events) -> Blueprint:
     """The paths under /v3; every other one of Mailgun's is answered as Mailgun answers it."""
     bp = Blueprint("mailgun", __name__)
+    counter = Counter(ledger, dials, lambda entry: events.add(entry, dials.index_delay_seconds))
     sending_keys = [settings.api_key.get_secret_value()]
     reading_keys = [settings.events_api_key.get_secret_value()] if settings.events_api_key else sending_keys
 
     @bp.post("/v3/<domain>/messages")
     def send(domain: str) -> Response:
-        drawn = dials.draw(time.monotonic())
-        if drawn.answer == "refuse_connections":
-            return Reset()
-        try:
-            form = forms.read(request.content_type or "", request.get_data(cache=False))
-        except RequestEntityTooLarge:
-            # An answer that comes while the caller still writes may never be read: the closing connection eats it.
-            while request.environ["wsgi.input"].read(1_048_576):
-                pass
-            ledger.record(Asked(), time.time(), "413", None)
-            return refusal("413", domain, drawn.setting)
-        except forms.Malformed:
-            form = {}
-        asked, at = who_asked(form), time.time()
-        answer, mail, reason = drawn.answer, None, ""
-        if not is_authorized(sending_keys):
-            answer = "401"
-        elif domain not in settings.domains:
-            answer = "404"
-        elif answer == OK or answer in ACCEPTING:
-            try:
-                mail = read(form, domain, at)
-            except Refused as refused:
-                answer, reason = "400", str(refused)
-        entry = ledger.record(asked, at, answer, mail)
-        if entry:
-            events.add(entry, dials.index_delay_seconds)
-        if drawn.wait_seconds:
-            time.sleep(drawn.wait_seconds)
-        if mail is None:
-            return refusal(answer, domain, drawn.setting, reason)
-        return acceptance(answer, mail, drawn.setting)
+        return counter.take(lambda body: _Mailgun(domain, domain in settings.domains, sending_keys, _form(body)))
 
     @bp.get("/v3/<domain>/events", defaults={"page": None})
     @bp.get("/v3/<domain>/events/<page>")
@@ -100,6 +66,33 @@ def create(settings: Simulator, ledger: Ledger, dials: Dials, events: Events) ->
     return bp
 
 
+@dataclass(frozen=True, slots=True)
+class _Mailgun:
+    """A request for mail of one domain."""
+
+    domain: str
+    known: bool
+    keys: list[str]
+    form: forms.Fields
+
+    def asked(self) -> Asked:
+        return who_asked(self.form)
+
+    def read(self, at: float) -> Mail:
+        if not is_authorized(self.keys):
+            raise Refused("", "401")
+        if not self.known:
+            raise Refused("", "404")
+        return read(self.form, self.domain, at)
+
+    def acceptance(self, mail: Mail) -> Response:
+        body = json.dumps({"id": f"<{mail.message_id}>", "message": "Queued. Thank you."}, separators=(",", ":"))
+        return Response(body, 200, content_type="application/json")
+
+    def refusal(self, answer: str, setting: Setting, reason: str) -> Response:
+        return refusal(answer, self.domain, setting, reason)
+
+
 def magnificent() -> Response:
     """What Mailgun answers on a path that it does not have: 200, and nothing was accepted."""
     return Response("Mailgun Magnificent API", 200, content_type="text/plain; charset=utf-8")
@@ -110,29 +103,9 @@ def message(status: int, text: str, headers: Mapping[str, str] | None = None) ->
     return Response(body, status, dict(headers or {}), content_type="application/json")
 
 
-def acceptance(answer: str, mail: Mail, setting: Setting) -> Response:
-    """What a caller is told whose mail was accepted: the truth, or a fault."""
-    body = json.dumps({"id": f"<{mail.message_id}>", "message": "Queued. Thank you."}, separators=(",", ":"))
-    truth = Response(body, 200, content_type="application/json")
-    match answer:
-        case "accept_and_hang":
-            return Hang(setting.hang_seconds)
-        case "accept_and_reset":
-            return Reset()
-        case "accept_and_500":
-            return message(500, "Internal Server Error")
-        case "truncate":
-            return Truncated(truth)
-        case "drip":
-            return dripping(truth, setting.drip_ms / 1000)
-    return truth
-
-
 def refusal(answer: str, domain: str, setting: Setting, reason: str = "") -> Response:
     """What a caller is told whose mail was not accepted."""
     match answer:
-        case "reset_without_accept":
-            return Reset()
         case "401":
             return Response("Forbidden", 401, content_type="text/plain; charset=utf-8")
         case "429":
@@ -166,6 +139,14 @@ def is_authorized(keys: list[str]) -> bool:
     return any(hmac.compare_digest(password, key.encode()) for key in keys)
 
 
+def _form(body: bytes) -> forms.Fields:
+    """The fields of the request; none of one that is malformed."""
+    try:
+        return forms.read(request.content_type or "", body)
+    except forms.Malformed:
+        return {}
+
+
 def who_asked(form: forms.Fields) -> Asked:
     """The delivery that a request is for, whether it will be accepted or not."""
     delivery_id, _, attempt = first(form, DELIVERY_VARIABLE, "").partition("/")
@@ -192,6 +173,7 @@ def read(form: forms.Fields, domain: str, at: float) -> Mail:
     own_id = next((value for name, value in headers.items() if name.lower() == "message-id"), "")
     found = _MESSAGE_ID.fullmatch(own_id)
     return Mail(
+        provider="mailgun",
         domain=domain,
         message_id=found[1]
         if found

@@ -43,6 +43,7 @@ def test_a_mail_of_ours_arrives_with_all_that_it_has(simulator: Simulator, trans
         "tags": ["daily"],
         "variables": {"fencepost": "eml_00000000000000000000000007/3", "customer": "42"},
         "test_mode": False,
+        "provider": "mailgun",
     }
 
 
