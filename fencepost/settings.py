@@ -207,9 +207,21 @@ class Mailgun(Section):
     """The one before it, taken as well while a new key makes its way."""
 
 
+class SendGrid(Section):
+    base_url: str = "https://api.sendgrid.com"
+    """https://api.eu.sendgrid.com for a subuser in the EU region; any stand-in's address will do."""
+    api_key: SecretStr = SecretStr("key-simulator")
+    """A key that may send mail (scope mail.send)."""
+    activity_api_key: SecretStr | None = None
+    """A key that may read Email Activity, an add-on of the account. Without one there are no records to ask: mail whose reply was
+    lost is held."""
+
+
 class Providers(Section):
     order: Names = ("mailgun",)
+    """Which of these send; the first one does."""
     mailgun: Mailgun = Mailgun()
+    sendgrid: SendGrid = SendGrid()
 
 
 class Settings(Section):

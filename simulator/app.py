@@ -8,7 +8,7 @@ from flask import Flask, Response, abort, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from fencepost.settings import Settings, Simulator, load
-from simulator import control, mailgun, pages, panel
+from simulator import control, mailgun, pages, panel, sendgrid
 from simulator.dials import Dials
 from simulator.events import Events
 from simulator.ledger import Ledger
@@ -23,7 +23,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     ledger = Ledger(Path(simulator.folder) if simulator.folder else None)
     dials = Dials()
     webhooks = start_webhooks(simulator, dials)
-    events = Events(ledger.after(0, ledger.counts()["accepted"]), webhooks.put if webhooks else None)
+    events = Events(
+        [entry for entry in ledger.after(0, ledger.counts()["accepted"]) if entry.mail.provider == "mailgun"],
+        webhooks.put if webhooks else None,
+    )
     app = Flask(__name__)
     # A line per mail would say nothing that the ledger does not say better, and cost more than the answer.
     logging.getLogger("gunicorn.access").setLevel(logging.WARNING)
@@ -32,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.compact = True  # type: ignore[attr-defined]
     protect(app, simulator.allowed_hosts)
     app.register_blueprint(mailgun.create(simulator, ledger, dials, events))
+    app.register_blueprint(sendgrid.create(simulator, ledger, dials))
     app.register_blueprint(control.create(ledger, dials, events))
     app.register_blueprint(pages.create(ledger, dials, events))
     app.register_blueprint(panel.create(dials))

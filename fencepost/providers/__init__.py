@@ -8,6 +8,7 @@ from fencepost.errors import Misconfigured
 from fencepost.messages import Mail
 from fencepost.providers.http import HttpRequest, Reply
 from fencepost.providers.mailgun import Mailgun
+from fencepost.providers.sendgrid import SendGrid
 from fencepost.reconciliation import Reference, Trace
 from fencepost.settings import Providers
 
@@ -35,9 +36,15 @@ class Provider(Protocol):
         ...
 
 
+NAMES = ("mailgun", "sendgrid")
+"""What FENCEPOST_PROVIDERS__ORDER may name."""
+
+
 def create(name: str, settings: Providers, clock: Clock) -> Provider:
     """The provider of this name, one of `settings.order`. Raises Misconfigured for an unknown one."""
     match name:
         case "mailgun":
             return Mailgun(settings.mailgun, clock)
-    raise Misconfigured(f"FENCEPOST_PROVIDERS__ORDER: there is no provider {name!r}; there is mailgun")
+        case "sendgrid":
+            return SendGrid(settings.sendgrid, clock)
+    raise Misconfigured(f"FENCEPOST_PROVIDERS__ORDER: there is no provider {name!r}; there are {', '.join(NAMES)}")

@@ -17,6 +17,7 @@ from devstack.processes import Process, free_port
 from fencepost.coordination.cluster import read_cluster
 from fencepost.coordination.etcd import Etcd
 from fencepost.coordination.nudges import Nudger
+from fencepost.providers import NAMES
 from fencepost.schedules import Schedule
 from fencepost.settings import load
 from fencepost.store import Store
@@ -50,7 +51,8 @@ class World:
     def __init__(self, nursery: Nursery, provider: Provider, folder: Path, variables: Mapping[str, str]) -> None:
         """`variables` are the settings of all its senders. The servers that they name must answer."""
         self.provider = provider
-        self.variables = {**QUICK, **variables, "FENCEPOST_PROVIDERS__MAILGUN__BASE_URL": provider.url}
+        addresses = {f"FENCEPOST_PROVIDERS__{name.upper()}__BASE_URL": provider.url for name in NAMES}
+        self.variables = {**QUICK, **variables, **addresses}
         self.settings = load(self.variables)
         self.folder = folder
         self.store = Store.open(self.settings.mongodb)

@@ -14,10 +14,12 @@ from devstack import probes
 from devstack.processes import Process, free_port
 from fencepost.clock import SystemClock
 from fencepost.messages import Address, Mail
+from fencepost.providers import NAMES, Provider, create
 from fencepost.providers.http import HttpRequest, Reply
 from fencepost.providers.mailgun import Mailgun
 from fencepost.providers.transport import Transport
 from fencepost.settings import Mailgun as MailgunSettings
+from fencepost.settings import Providers
 
 ROOT = Path(__file__).resolve().parents[3]
 DOMAIN = "sandbox.example.com"
@@ -32,6 +34,12 @@ class Simulator:
         self.mailgun = Mailgun(MailgunSettings(base_url=process.url), SystemClock())
         self.http = requests.Session()
         self.http.trust_env = False
+
+    def adapter(self, name: str, **changes: Any) -> Provider:
+        """That provider's adapter pointed here; `changes` are settings of it."""
+        sections = {each: {"base_url": self.url} for each in NAMES}
+        sections[name] |= changes
+        return create(name, Providers.model_validate(sections), SystemClock())
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self.http.get(f"{self.url}/_simulator/{path}", params=query, timeout=10)

@@ -1,0 +1,118 @@
+"""The simulator as the other providers: each is driven by our adapter over our transport, one request for an attempt."""
+
+from dataclasses import replace
+
+import pytest
+
+from fencepost.deliveries import OutcomeKind
+from fencepost.messages import Address
+from fencepost.providers.http import HttpRequest
+from fencepost.providers.transport import HttpReply, Transport
+from fencepost.reconciliation import Evidence, Reference, Trace
+from tests.integration.simulator.conftest import Simulator, call, mail
+from tests.integration.simulator.test_faults import FAULTS
+
+OTHERS = ("sendgrid",)
+RECORDS = {"sendgrid": {"activity_api_key": "key-simulator"}}
+"""Those with records that can be asked, and the settings for that."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_mail_of_ours_arrives_with_all_that_it_has(simulator: Simulator, transport: Transport, name: str) -> None:
+    adapter = simulator.adapter(name)
+    full = replace(mail(7, attempt=3), cc=(Address("cc@example.org"),), bcc=(Address("bcc@example.org"),))
+    [reply] = call(transport, adapter.request(full))
+    outcome = adapter.outcome(reply)
+    assert (outcome.kind, bool(outcome.receipt)) == (OutcomeKind.ACCEPTED, True), reply
+    [entry] = simulator.ledger()
+    assert (entry["provider"], entry["delivery_id"], entry["attempt"], entry["answer"]) == (
+        name,
+        full.delivery_id,
+        3,
+        "ok",
+    )
+    assert entry["recipients"] == ["ada@example.org", "cc@example.org", "bcc@example.org"]
+    assert entry["from"] == "Berichte, täglich <reports@example.com>"
+    assert (entry["subject"], entry["text"], entry["html"]) == (full.subject, full.text, full.html)
+    assert entry["headers"]["X-Priority"] == "1"
+    assert entry["tags"] == ["daily"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_fault_is_told_as_one_thing_and_booked_as_another(
+    simulator: Simulator, transport: Transport, name: str
+) -> None:
+    adapter = simulator.adapter(name)
+    for number, (fault, (kind, accepted)) in enumerate(FAULTS.items()):
+        before = len(simulator.ledger())
+        simulator.dial(faults={fault: {"next": 1}}, drip_ms=50, throttle_seconds=7)
+        [reply] = call(transport, adapter.request(mail(number)), timeout_seconds=0.7)
+        outcome = adapter.outcome(reply)
+        assert outcome.kind is kind, (fault, reply)
+        assert outcome.misconfigured == (kind is OutcomeKind.UNAVAILABLE)
+        ledger = simulator.ledger()
+        assert len(ledger) - before == accepted, fault
+        assert not accepted or ledger[-1]["answer"] == fault
+    counts = simulator.get("ledger/count")
+    assert counts["answers"] == {fault: 1 for fault in FAULTS if fault != "refuse_connections"}, "one request for each"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_key_that_is_not_the_simulators_is_refused(simulator: Simulator, transport: Transport, name: str) -> None:
+    for wrong in WRONG_KEYS[name]:
+        adapter = simulator.adapter(name, **wrong)
+        [reply] = call(transport, adapter.request(mail(1)))
+        outcome = adapter.outcome(reply)
+        assert (outcome.kind, outcome.misconfigured) == (OutcomeKind.UNAVAILABLE, True), wrong
+    assert simulator.get("ledger/count")["answers"] == {"401": len(WRONG_KEYS[name])}
+
+
+WRONG_KEYS = {"sendgrid": [{"api_key": "key-other"}]}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_throttled_call_is_told_how_long(simulator: Simulator, transport: Transport, name: str) -> None:
+    adapter = simulator.adapter(name)
+    for header in (True, False):
+        simulator.dial(faults={"429": 1}, throttle_seconds=30, throttle_header=header)
+        [reply] = call(transport, adapter.request(mail(1)))
+        outcome = adapter.outcome(reply)
+        assert outcome.kind is OutcomeKind.THROTTLED
+        assert isinstance(reply, HttpReply)
+        assert ("retry-after" in reply.headers) == header
+        if header or name in RESETS:
+            assert 25 <= (outcome.retry_after_seconds or 0) <= 32
+        else:
+            assert outcome.retry_after_seconds is None
+
+
+RESETS = ("sendgrid",)
+"""Those that tell when their limit is reset, in a header of their own."""
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_show_what_was_taken_after_a_while(simulator: Simulator, transport: Transport, name: str) -> None:
+    adapter = simulator.adapter(name, **RECORDS[name])
+
+    def found(number: int) -> Trace:
+        request = adapter.look_up(Reference(mail(number).delivery_id, mail(number).message_id, name))
+        assert request
+        [reply] = call(transport, request)
+        trace = adapter.trace(Reference(mail(number).delivery_id, mail(number).message_id, name), reply)
+        assert not isinstance(trace, HttpRequest)
+        return trace
+
+    simulator.dial(faults={"accept_and_500": {"next": 1}}, index_lag_ms=3_600_000)
+    call(transport, adapter.request(mail(1)))
+    assert found(1).evidence is Evidence.NO_TRACE, "not yet"
+    simulator.dial(faults={"refuse_500": {"next": 1}})
+    call(transport, adapter.request(mail(2)))
+    [reply] = call(transport, adapter.request(mail(3)))
+    assert found(1).evidence is Evidence.ACCEPTED
+    assert found(2).evidence is Evidence.NO_TRACE
+    assert (found(3).evidence, found(3).receipt) == (Evidence.ACCEPTED, adapter.outcome(reply).receipt)
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in RECORDS])
+def test_others_have_no_records_to_ask(simulator: Simulator, name: str) -> None:
+    assert simulator.adapter(name).look_up(Reference("eml_1", "eml_1@example.com", name)) is None
