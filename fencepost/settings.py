@@ -101,7 +101,9 @@ class Simulator(Section):
     folder: str | None = None
     """Where the ledger is kept; without one it ends with the process."""
     api_key: SecretStr = SecretStr("key-simulator")
-    """The domain sending key that it takes."""
+    """The domain sending key that it takes; in other dialects the API key, or the public half of it."""
+    secret_key: SecretStr = SecretStr("secret-simulator")
+    """The secret half, in dialects whose keys have one."""
     events_api_key: SecretStr | None = None
     """The account key that may read events; without one the sending key may, too."""
     domains: Names = ("sandbox.example.com",)
@@ -217,11 +219,20 @@ class SendGrid(Section):
     lost is held."""
 
 
+class Mailjet(Section):
+    base_url: str = "https://api.mailjet.com"
+    """https://api.us.mailjet.com for an account in the US region; any stand-in's address will do."""
+    api_key: SecretStr = SecretStr("key-simulator")
+    secret_key: SecretStr = SecretStr("secret-simulator")
+    """The two halves of one key: it sends, and it reads the records from which lost replies are settled."""
+
+
 class Providers(Section):
     order: Names = ("mailgun",)
     """Which of these send; the first one does."""
     mailgun: Mailgun = Mailgun()
     sendgrid: SendGrid = SendGrid()
+    mailjet: Mailjet = Mailjet()
 
 
 class Settings(Section):

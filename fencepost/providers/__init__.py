@@ -8,6 +8,7 @@ from fencepost.errors import Misconfigured
 from fencepost.messages import Mail
 from fencepost.providers.http import HttpRequest, Reply
 from fencepost.providers.mailgun import Mailgun
+from fencepost.providers.mailjet import Mailjet
 from fencepost.providers.sendgrid import SendGrid
 from fencepost.reconciliation import Reference, Trace
 from fencepost.settings import Providers
@@ -36,7 +37,7 @@ class Provider(Protocol):
         ...
 
 
-NAMES = ("mailgun", "sendgrid")
+NAMES = ("mailgun", "sendgrid", "mailjet")
 """What FENCEPOST_PROVIDERS__ORDER may name."""
 
 
@@ -47,4 +48,6 @@ def create(name: str, settings: Providers, clock: Clock) -> Provider:
             return Mailgun(settings.mailgun, clock)
         case "sendgrid":
             return SendGrid(settings.sendgrid, clock)
+        case "mailjet":
+            return Mailjet(settings.mailjet, clock)
     raise Misconfigured(f"FENCEPOST_PROVIDERS__ORDER: there is no provider {name!r}; there are {', '.join(NAMES)}")

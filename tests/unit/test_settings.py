@@ -67,7 +67,7 @@ def test_masked_settings_hold_no_secret() -> None:
         }
     )
     text = json.dumps(masked(settings))
-    assert "secret" not in text.replace("secrets", "")
+    assert not re.search(r"secret[-0-9]", text)
     assert "one.internal,two.internal" in text
 
 

@@ -12,6 +12,7 @@ from tests.contract.providers.mails import StandingClock
 SECRETS = {
     "mailgun": ("api_key",),
     "sendgrid": ("api_key", "activity_api_key"),
+    "mailjet": ("api_key", "secret_key"),
 }
 
 

@@ -13,8 +13,9 @@ QUICKLY = {
     "FENCEPOST_SETTLEMENT__WINDOW_SECONDS": "2",
     "FENCEPOST_SETTLEMENT__LOOK_UPS_PER_SECOND": "200",
 }
-WITH_RECORDS = {
+WITH_RECORDS: dict[str, dict[str, str]] = {
     "sendgrid": {"FENCEPOST_PROVIDERS__SENDGRID__ACTIVITY_API_KEY": "key-simulator"},
+    "mailjet": {},
 }
 WITHOUT_RECORDS = ("sendgrid",)
 

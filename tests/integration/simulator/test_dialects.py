@@ -12,8 +12,8 @@ from fencepost.reconciliation import Evidence, Reference, Trace
 from tests.integration.simulator.conftest import Simulator, call, mail
 from tests.integration.simulator.test_faults import FAULTS
 
-OTHERS = ("sendgrid",)
-RECORDS = {"sendgrid": {"activity_api_key": "key-simulator"}}
+OTHERS = ("sendgrid", "mailjet")
+RECORDS: dict[str, dict[str, str]] = {"sendgrid": {"activity_api_key": "key-simulator"}, "mailjet": {}}
 """Those with records that can be asked, and the settings for that."""
 
 
@@ -67,7 +67,10 @@ def test_a_key_that_is_not_the_simulators_is_refused(simulator: Simulator, trans
     assert simulator.get("ledger/count")["answers"] == {"401": len(WRONG_KEYS[name])}
 
 
-WRONG_KEYS = {"sendgrid": [{"api_key": "key-other"}]}
+WRONG_KEYS = {
+    "sendgrid": [{"api_key": "key-other"}],
+    "mailjet": [{"api_key": "key-other"}, {"secret_key": "secret-other"}],
+}
 
 
 @pytest.mark.parametrize("name", OTHERS)
