@@ -227,12 +227,24 @@ class Mailjet(Section):
     """The two halves of one key: it sends, and it reads the records from which lost replies are settled."""
 
 
+class Ses(Section):
+    region: str = "us-east-1"
+    base_url: str | None = None
+    """None: the region's own, https://email.<region>.amazonaws.com; any stand-in's address will do."""
+    access_key_id: SecretStr = SecretStr("key-simulator")
+    secret_access_key: SecretStr = SecretStr("secret-simulator")
+    """Of a user that may do ses:SendEmail."""
+    configuration_set: str | None = None
+    """The configuration set whose event destinations are told of what becomes of a mail; None: the account's default."""
+
+
 class Providers(Section):
     order: Names = ("mailgun",)
     """Which of these send; the first one does."""
     mailgun: Mailgun = Mailgun()
     sendgrid: SendGrid = SendGrid()
     mailjet: Mailjet = Mailjet()
+    ses: Ses = Ses()
 
 
 class Settings(Section):

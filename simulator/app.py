@@ -8,7 +8,7 @@ from flask import Flask, Response, abort, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from fencepost.settings import Settings, Simulator, load
-from simulator import control, mailgun, mailjet, pages, panel, sendgrid
+from simulator import control, mailgun, mailjet, pages, panel, sendgrid, ses
 from simulator.dials import Dials
 from simulator.events import Events
 from simulator.ledger import Ledger
@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.compact = True  # type: ignore[attr-defined]
     protect(app, simulator.allowed_hosts)
     app.register_blueprint(mailgun.create(simulator, ledger, dials, events))
-    for dialect in (sendgrid, mailjet):
+    for dialect in (sendgrid, mailjet, ses):
         app.register_blueprint(dialect.create(simulator, ledger, dials))
     app.register_blueprint(control.create(ledger, dials, events))
     app.register_blueprint(pages.create(ledger, dials, events))

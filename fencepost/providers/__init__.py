@@ -10,6 +10,7 @@ from fencepost.providers.http import HttpRequest, Reply
 from fencepost.providers.mailgun import Mailgun
 from fencepost.providers.mailjet import Mailjet
 from fencepost.providers.sendgrid import SendGrid
+from fencepost.providers.ses import Ses
 from fencepost.reconciliation import Reference, Trace
 from fencepost.settings import Providers
 
@@ -37,7 +38,7 @@ class Provider(Protocol):
         ...
 
 
-NAMES = ("mailgun", "sendgrid", "mailjet")
+NAMES = ("mailgun", "sendgrid", "mailjet", "ses")
 """What FENCEPOST_PROVIDERS__ORDER may name."""
 
 
@@ -50,4 +51,6 @@ def create(name: str, settings: Providers, clock: Clock) -> Provider:
             return SendGrid(settings.sendgrid, clock)
         case "mailjet":
             return Mailjet(settings.mailjet, clock)
+        case "ses":
+            return Ses(settings.ses, clock)
     raise Misconfigured(f"FENCEPOST_PROVIDERS__ORDER: there is no provider {name!r}; there are {', '.join(NAMES)}")

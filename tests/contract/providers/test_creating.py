@@ -13,6 +13,7 @@ SECRETS = {
     "mailgun": ("api_key",),
     "sendgrid": ("api_key", "activity_api_key"),
     "mailjet": ("api_key", "secret_key"),
+    "ses": ("access_key_id", "secret_access_key"),
 }
 
 

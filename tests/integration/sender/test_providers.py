@@ -17,7 +17,7 @@ WITH_RECORDS: dict[str, dict[str, str]] = {
     "sendgrid": {"FENCEPOST_PROVIDERS__SENDGRID__ACTIVITY_API_KEY": "key-simulator"},
     "mailjet": {},
 }
-WITHOUT_RECORDS = ("sendgrid",)
+WITHOUT_RECORDS = ("sendgrid", "ses")
 
 
 @pytest.mark.parametrize("name", WITH_RECORDS)

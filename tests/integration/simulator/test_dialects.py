@@ -1,5 +1,6 @@
 """The simulator as the other providers: each is driven by our adapter over our transport, one request for an attempt."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from fencepost.reconciliation import Evidence, Reference, Trace
 from tests.integration.simulator.conftest import Simulator, call, mail
 from tests.integration.simulator.test_faults import FAULTS
 
-OTHERS = ("sendgrid", "mailjet")
+OTHERS = ("sendgrid", "mailjet", "ses")
 RECORDS: dict[str, dict[str, str]] = {"sendgrid": {"activity_api_key": "key-simulator"}, "mailjet": {}}
 """Those with records that can be asked, and the settings for that."""
 
@@ -70,7 +71,47 @@ def test_a_key_that_is_not_the_simulators_is_refused(simulator: Simulator, trans
 WRONG_KEYS = {
     "sendgrid": [{"api_key": "key-other"}],
     "mailjet": [{"api_key": "key-other"}, {"secret_key": "secret-other"}],
+    "ses": [{"access_key_id": "key-other"}, {"secret_access_key": "secret-other"}],
 }
+
+
+def test_a_signature_is_good_for_one_body_and_a_few_minutes(simulator: Simulator, transport: Transport) -> None:
+    adapter = simulator.adapter("ses")
+    request = adapter.request(mail(1))
+    changed = [
+        replace(request, body=request.body.replace(b"Ada", b"Eve")),
+        replace(request, url=f"{request.url}?a=b"),
+        replace(request, headers={**request.headers, "Content-Type": "text/plain"}),
+        replace(request, headers={**request.headers, "X-Amz-Date": "20211220T203300Z"}),
+        replace(request, headers={**request.headers, "Authorization": "AWS4-HMAC-SHA256"}),
+    ]
+    for each, reply in zip(changed, call(transport, *changed), strict=True):
+        assert isinstance(reply, HttpReply)
+        assert reply.status == 403, each
+    assert simulator.ledger() == []
+    [reply] = call(transport, request)
+    assert adapter.outcome(reply).kind is OutcomeKind.ACCEPTED, "untouched it is good"
+
+
+FOREIGN: dict[str, list[dict[str, object]]] = {
+    "sendgrid": [
+        {},
+        {"personalizations": [{"to": []}]},
+        {"personalizations": [{"to": [{"email": "a@example.org"}], "cc": [{"email": "A@example.org"}]}]},
+        {"personalizations": "x"},
+    ],
+    "mailjet": [{}, {"Messages": []}, {"Messages": ["x"]}, {"Messages": [{"From": {"Email": "a@example.com"}}]}],
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_request_that_holds_no_mail_is_told_so(simulator: Simulator, transport: Transport, name: str) -> None:
+    adapter = simulator.adapter(name)
+    request = adapter.request(mail(1))
+    bodies = [b"", b"{", b"[]", *(json.dumps(each).encode() for each in FOREIGN[name])]
+    replies = call(transport, *(replace(request, body=body) for body in bodies))
+    assert {adapter.outcome(reply).kind for reply in replies} == {OutcomeKind.REJECTED}, replies
+    assert simulator.get("ledger/count")["answers"] == {"400": len(bodies)}
 
 
 @pytest.mark.parametrize("name", OTHERS)
