@@ -215,8 +215,7 @@ class SendGrid(Section):
     api_key: SecretStr = SecretStr("key-simulator")
     """A key that may send mail (scope mail.send)."""
     activity_api_key: SecretStr | None = None
-    """A key that may read Email Activity, an add-on of the account. Without one there are no records to ask: mail whose reply was
-    lost is held."""
+    """For Email Activity, an add-on. Without one there are no records to ask, and mail whose reply was lost is held."""
 
 
 class Mailjet(Section):
@@ -240,7 +239,6 @@ class Ses(Section):
 
 class Providers(Section):
     order: Names = ("mailgun",)
-    """Which of these send; the first one does."""
     mailgun: Mailgun = Mailgun()
     sendgrid: SendGrid = SendGrid()
     mailjet: Mailjet = Mailjet()

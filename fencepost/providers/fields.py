@@ -11,7 +11,7 @@ from fencepost.messages import Mail
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_IN_ADDRESS = re.compile(r'[\s<>()\[\],;:"\\]')
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_ORIGIN = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
 OWN_HEADERS = frozenset({
     "from", "sender", "to", "cc", "bcc", "subject", "reply-to", "date", "message-id",
     "mime-version", "content-type", "content-transfer-encoding",
