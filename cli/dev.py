@@ -22,7 +22,6 @@ from devstack.servers import Servers, start_servers
 from devstack.stack import Ports, Stack
 from fencepost.settings import Settings, load
 
-PROVIDER_ADDRESS = "FENCEPOST_PROVIDERS__MAILGUN__BASE_URL"
 _PORTS = {
     "registry": "FENCEPOST_REGISTRY__PORT",
     "frontend": "FENCEPOST_FRONTEND__PORT",
@@ -104,7 +103,7 @@ def _start_stack(folder: Path, variables: Mapping[str, str], senders: int, scree
             screen.say(f"Port {taken} is taken, so the {part} listens on {free}; {variable} chooses another.")
     others = {name: value for name, value in variables.items() if name not in _PORTS.values()}
     others.setdefault("FENCEPOST_SIMULATOR__FOLDER", str(folder / "simulator"))
-    if PROVIDER_ADDRESS in variables:
+    if f"FENCEPOST_PROVIDERS__{settings.providers.order[0].upper()}__BASE_URL" in variables:
         others["FENCEPOST_FRONTEND__SIMULATOR_URL"] = ""
     stack = Stack(folder, others, ports=ports, senders=senders, auditor=True)
 
@@ -120,6 +119,8 @@ def _start_stack(folder: Path, variables: Mapping[str, str], senders: int, scree
 
 def _introduce(screen: Screen, settings: Settings, stack: Stack, folder: Path, keep: bool) -> None:
     simulated = bool(settings.frontend.simulator_url)
+    provider = settings.providers.order[0]
+    address = getattr(getattr(settings.providers, provider, None), "base_url", None) or provider
     screen.addresses(
         [
             ("Pages", stack.frontend_url),
@@ -128,7 +129,7 @@ def _introduce(screen: Screen, settings: Settings, stack: Stack, folder: Path, k
             ("Inbox", stack.simulator_url if simulated else "the recipients' own"),
             (
                 "Provider",
-                f"{settings.providers.mailgun.base_url}{' (the simulator: no mail leaves this machine)' if simulated else ''}",
+                f"{address}{' (the simulator: no mail leaves this machine)' if simulated else ''}",
             ),
             ("Senders", ", ".join(f"{sender.name} (pid {sender.pid})" for sender in stack.senders)),
             ("MongoDB", without_password(settings.mongodb.url)),

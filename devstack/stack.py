@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devstack import probes
 from devstack.processes import Process, free_port
+from fencepost.settings import Providers
 
 ROOT = Path(__file__).resolve().parent.parent
 _SETTINGS = "FENCEPOST_"
@@ -112,7 +113,12 @@ class Stack:
             "FENCEPOST_SIMULATOR__WEBHOOK_URL": f"{self.registry_url}/hooks/mailgun",
             "FENCEPOST_SIMULATOR__WEBHOOK_SIGNING_KEY": signing_key,
             "FENCEPOST_PROVIDERS__MAILGUN__WEBHOOK_SIGNING_KEY": signing_key,
-            "FENCEPOST_PROVIDERS__MAILGUN__BASE_URL": self.simulator_url,
+            # All of them: whichever is chosen, no mail leaves this machine.
+            **{
+                f"FENCEPOST_PROVIDERS__{name.upper()}__BASE_URL": self.simulator_url
+                for name in Providers.model_fields
+                if name != "order"
+            },
         }
 
     def _add_sender(self, variables: Mapping[str, str]) -> Process:

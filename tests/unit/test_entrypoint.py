@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from docker import entrypoint
+from fencepost.settings import load
 
 TEMPLATE = Path(__file__).parents[2] / "config" / "secrets.env.template"
 KEY = "FENCEPOST_PROVIDERS__MAILGUN__API_KEY"
@@ -68,3 +69,12 @@ def written(folder: Path, text: str) -> Path:
     path = folder / "secrets.env"
     path.write_text(text)
     return path
+
+
+def test_an_empty_address_leads_from_the_simulator_to_the_provider() -> None:
+    environment = {"FENCEPOST_PROVIDERS__SES__BASE_URL": "http://simulator:5080"}
+    merged = entrypoint.overlaid(
+        environment, {"FENCEPOST_PROVIDERS__SES__BASE_URL": "", "FENCEPOST_PROVIDERS__ORDER": "ses"}, "sender"
+    )
+    providers = load(merged).providers
+    assert (providers.order, providers.ses.base_url) == (("ses",), None)
