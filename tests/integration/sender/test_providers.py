@@ -26,7 +26,11 @@ def test_lost_replies_are_settled_from_the_providers_records(make_world: MakesWo
     assert states(rows) == {"accepted": 5, "held": 1}
     [held] = [row for row in rows if row["state"] == "held"]
     assert "no trace" in held["reason"]
-    assert "reconciler" in {attempt.get("settled_by") for row in rows for attempt in row["attempts"]}
+    verdicts = [verdict for row in rows for attempt in row["attempts"] for verdict in attempt.get("settlements", [])]
+    assert {(verdict["by"], verdict["state"]) for verdict in verdicts} == {
+        ("reconciler", "accepted"),
+        ("reconciler", "held"),
+    }
 
 
 @pytest.mark.parametrize("name", WITHOUT_RECORDS)
