@@ -238,7 +238,7 @@ class Ses(Section):
 
 
 class Providers(Section):
-    order: Names = ("mailgun",)
+    order: Names = Field(("mailgun",), min_length=1)
     mailgun: Mailgun = Mailgun()
     sendgrid: SendGrid = SendGrid()
     mailjet: Mailjet = Mailjet()

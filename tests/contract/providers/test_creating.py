@@ -22,6 +22,11 @@ def test_every_name_has_its_provider(name: str) -> None:
     assert create(name, Providers(), StandingClock()).name == name
 
 
+def test_an_order_of_nobody_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="FENCEPOST_PROVIDERS__ORDER"):
+        load({"FENCEPOST_PROVIDERS__ORDER": " "})
+
+
 @pytest.mark.parametrize("name", ["pigeon", "Mailgun", ""])
 def test_a_wrong_name_is_answered_with_those_that_there_are(name: str) -> None:
     with pytest.raises(Misconfigured) as refused:
