@@ -120,13 +120,16 @@ class Ground:
             self._heal_member(member)
 
     def _heal_member(self, member: Process) -> None:
-        """Wait until it serves. One that started while its proxy passed nothing did not find itself in the set: it starts again."""
-        ends = time.monotonic() + 30
-        while _state(member) not in _SERVES:
-            if _state(member) == _REMOVED:
+        """Wait until it serves. One that started while its proxy passed nothing did not find itself in the set, and one that was cut
+        off in the middle of a rollback may stay in it: they start again."""
+        begun = restarted = time.monotonic()
+        while (state := _state(member)) not in _SERVES:
+            now = time.monotonic()
+            assert now < begun + 120, f"{member.name} is in state {state}"
+            if state == _REMOVED or now > restarted + 20:
                 member.kill()
                 member.start().wait_ready()
-            assert time.monotonic() < ends, f"{member.name} is in state {_state(member)}"
+                restarted = now
             time.sleep(0.2)
 
     def close(self) -> None:
