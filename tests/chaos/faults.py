@@ -113,16 +113,20 @@ class Troublemaker:
     # -- servers -----------------------------------------------------------------------------------------------------
 
     def _mongodb_kill(self, fault: Fault, record: dict[str, Any]) -> Undo:
-        member = self._ground.primary() if fault.choice % 2 else None
-        member = member or self._ground.mongodb[fault.choice % len(self._ground.mongodb)]
+        member = self._member(fault)
         member.kill()
         return lambda: _revive(member)
 
     def _mongodb_stop(self, fault: Fault, record: dict[str, Any]) -> Undo:
-        member = self._ground.primary() if fault.choice % 2 else None
-        member = member or self._ground.mongodb[fault.choice % len(self._ground.mongodb)]
+        member = self._member(fault)
         member.pause()
-        return member.resume
+        return lambda: member.resume() if member.alive else None
+
+    def _member(self, fault: Fault) -> Process:
+        """One that runs, every other time the primary."""
+        running = [member for member in self._ground.mongodb if member.alive]
+        primary = self._ground.primary() if fault.choice % 2 else None
+        return primary or running[fault.choice % len(running)]
 
     def _mongodb_lost_primary(self, fault: Fault, record: dict[str, Any]) -> Undo:
         """What the primary takes now, the others never hear of: they are dead, and it is killed before they come back. (Frozen

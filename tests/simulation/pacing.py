@@ -32,6 +32,9 @@ class Pacing:
             self._not_before[name] = after["not_before"]
             wait = after["not_before"] - after["due_at"]
             self._must(timedelta(0) <= wait <= longest, f"{name} is put off by {wait}, which no text asks for")
+            if any(after["due_at"] <= last for _, last in self._passes[after["schedule_id"]]):
+                # Its pass came too late: another has decided about this instant without it, and nobody waits for it.
+                self._reopened.add(name)
         is_open, was_open = after["state"] in _OPEN, before is not None and before["state"] in _OPEN
         if is_open and before is not None and not was_open:
             self._reopened.add(name)
