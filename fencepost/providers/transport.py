@@ -21,6 +21,7 @@ import time
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from io import BytesIO
+from threading import Lock
 from typing import Any
 
 import certifi
@@ -128,6 +129,7 @@ class Transport:
         self._looked_at = self._distrust_until = 0.0
         self._woken = False
         self._poller = select.poll()
+        self._pipe_lock, self._closed = Lock(), False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -164,9 +166,11 @@ class Transport:
         return done
 
     def wake(self) -> None:
-        """Make the `poll` that is waiting, or else the next one, return at once. Safe from any thread."""
-        with suppress(BlockingIOError):  # the pipe is full: it will wake all the same
-            os.write(self._wake_write, b"w")
+        """Make the `poll` that is waiting, or else the next one, return at once. Safe from any thread, also after `close`: a thread
+        that stands still while the others end must not write into whatever has the pipe's number by then."""
+        with self._pipe_lock, suppress(BlockingIOError):  # the pipe is full: it will wake all the same
+            if not self._closed:
+                os.write(self._wake_write, b"w")
 
     def close(self) -> None:
         """Drop what is in flight and close every connection."""
@@ -176,8 +180,10 @@ class Transport:
             call.curl.close()
         self._calls, self._spare, self._done = {}, [], []
         self._multi.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        with self._pipe_lock:
+            self._closed = True
+            os.close(self._wake_read)
+            os.close(self._wake_write)
 
     def _turn(self, wait_seconds: float) -> None:
         """Serve what is ready, after waiting for it."""

@@ -1,7 +1,10 @@
 """The transport's deadline, and the loop that drives many calls at once."""
 
+import os
 import threading
 import time
+
+import pytest
 
 from fencepost.providers.transport import HttpReply, HttpRequest, Lost, Transport
 from tests.contract.providers.calls import BODY, after_request, answer_first_then, call
@@ -121,3 +124,18 @@ def test_a_transport_closes_with_calls_in_flight(start_wire: StartWire) -> None:
     transport.poll(0.05)
     transport.close()
     assert transport.in_flight == 0
+
+
+def test_whoever_wakes_a_transport_that_is_closed_writes_nowhere() -> None:
+    transport = Transport()
+    transport.close()
+    # The numbers of its pipe are free, and the next pipe gets them.
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    try:
+        transport.wake()
+        with pytest.raises(BlockingIOError):
+            os.read(reading, 1)
+    finally:
+        os.close(reading)
+        os.close(writing)
