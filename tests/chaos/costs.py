@@ -27,7 +27,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.jsonl"
         command = [sys.executable, "-m", "pytest", "--quiet", "-m", "chaos or not chaos", *_TESTS]
-        status = subprocess.run(command, env={**os.environ, "FENCEPOST_FIGURES": str(figures)}, check=False).returncode
+        status = subprocess.run(command, env={**os.environ, "TEST_FIGURES": str(figures)}, check=False).returncode
         text = costs_section([json.loads(line) for line in figures.read_text().splitlines()])
     print(text)
     if options.report:
