@@ -151,8 +151,8 @@ _HOW_TO_READ = (
     " and a due instant that is on no record. Held is the price of a lost reply under `on_unknown: hold` (about half of the"
     " schedules here) when the provider's records show no trace: nobody guesses, a person decides. All frozen processes went on"
     " within the settling window of 14 s, which is what `resend` relies on; clocks are one machine's. A killed sender leaves more"
-    " unknown than its 30 seats only where Redis had lost its memory as well, and a mail without a fault of its own is late where"
-    " the provider was still left alone after an earlier one. So this is evidence"
+    " unknown than its 30 seats only where Redis had lost its memory as well, and mail without a fault of its own is late mostly"
+    " because the provider was still left alone after an earlier one. So this is evidence"
     " about these faults, not a proof, and never “exactly once”. A seed repeats the plan of a run, not its timing."
 )
 
