@@ -182,10 +182,11 @@ GONE = Judgement(Ruling.CANCEL, reason="the schedule no longer exists")
 def judge(schedule: Schedule, rules: Rules, instant: datetime, skipped: bool) -> Judgement:
     """Rule on a pending mail that was planned for `instant` by somebody who may have lost the race to advance the
     schedule. `schedule` is read after the mail was. `skipped`: a skip on record covers it."""
+    undecided = Judgement(Ruling.WAIT)
+    if schedule.next_run_at is None and not schedule.quarantined:
+        undecided = Judgement(Ruling.CANCEL, reason="the schedule ended before this instant")
     if not schedule.is_frozen(instant):
-        if schedule.next_run_at is None and not schedule.quarantined:
-            return Judgement(Ruling.CANCEL, reason="the schedule ended before this instant")
-        return Judgement(Ruling.WAIT)
+        return undecided
     if schedule.deleted:
         return Judgement(Ruling.CANCEL, reason=SkipReason.DELETED)
     if schedule.paused:
@@ -199,7 +200,7 @@ def judge(schedule: Schedule, rules: Rules, instant: datetime, skipped: bool) ->
         return Judgement(Ruling.WAIT, stopped=True)
     if schedule.last_run_at is None or instant > schedule.last_run_at:
         # An edit has fixed its text, but no plan has decided that it runs: the next one may find it late, and skip it.
-        return Judgement(Ruling.WAIT)
+        return undecided
     return Judgement(Ruling.SEND, version=owner)
 
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from pymongo.errors import PyMongoError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from devstack.processes import Process
 from tests.chaos.checker import check
 from tests.chaos.logs import complaints
 from tests.chaos.report import SOAK, soak_section, with_sections
@@ -103,9 +104,9 @@ def _descriptors(pid: int) -> int | None:
     return None
 
 
-def _etcd(url: str, path: str, body: dict[str, Any], count: Any) -> int | None:
+def _etcd(url: str, path: str, body: dict[str, Any], count: Callable[[dict[str, Any]], int]) -> int | None:
     with suppress(requests.RequestException, ValueError):
-        return int(count(requests.post(f"{url}/v3/{path}", json=body, timeout=1).json()))
+        return count(requests.post(f"{url}/v3/{path}", json=body, timeout=1).json())
     return None
 
 
@@ -117,7 +118,7 @@ def _redis_keys(proxied: str, direct: str) -> int | None:
     return None
 
 
-def _connections(primary: Any) -> int | None:
+def _connections(primary: Process | None) -> int | None:
     if primary is None:
         return None
     with (

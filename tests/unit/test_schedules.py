@@ -10,6 +10,7 @@ from fencepost.schedules import Ruling, Schedule, SkipReason, Status, Stop, edit
 from tests.support.schedules import Texts, at, definition, schedule
 
 CREATED = at("2026-03-02 11:58")
+ALL = {"policy": "all", "window_seconds": 86_400}
 EVEN = definition(
     recurrence={"type": "cron", "expression": "*/10 * * * *", "timezone": "UTC"}, message={"subject": "Even"}
 )
@@ -77,6 +78,17 @@ def test_a_mail_whose_instant_no_plan_has_decided_about_waits_though_an_edit_has
     texts = Texts(made)
     changed = edit(made, texts, at("2026-03-02 12:00:03"), EVEN)
     assert judge(changed, texts.rules, at("2026-03-02 12:00"), skipped=False).ruling is Ruling.WAIT
+
+
+def test_a_mail_that_no_plan_will_decide_about_any_more_is_cancelled() -> None:
+    """It was planned with others by a pass that broke off, and an edit since allows but one."""
+    made = schedule(CREATED)
+    texts = Texts(made)
+    changed = edit(made, texts, at("2026-03-02 12:06"), definition(max_occurrences=1, misfire=ALL))
+    result = plan(changed, texts.rules, at("2026-03-02 12:07"), Limits())
+    assert result is not None
+    assert (result.after.last_run_at, result.after.next_run_at) == (at("2026-03-02 12:00"), None)
+    assert judge(result.after, texts.rules, at("2026-03-02 12:05"), skipped=False).ruling is Ruling.CANCEL
 
 
 def test_a_mail_whose_instant_an_edit_took_away_is_cancelled() -> None:
