@@ -1,0 +1,129 @@
+"""Our own processes, and the rules that they work by."""
+
+from pydantic import Field, SecretStr
+
+from fencepost.settings.values import Names, Seconds, Section
+
+
+class Registry(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(5000, ge=0, le=65_535)
+    allowed_hosts: Names = ("127.0.0.1", "localhost", "[::1]")
+    """Names a request may carry in its Host header; a foreign page that rebinds its own name is refused."""
+    max_body_bytes: int = Field(1_048_576, gt=0)
+
+
+class Frontend(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(3000, ge=0, le=65_535)
+    allowed_hosts: Names = ("127.0.0.1", "localhost", "[::1]")
+    registry_url: str = "http://127.0.0.1:5000"
+    simulator_url: str | None = None
+    """Where the inbox is, when mail goes to the simulator; pages link to it and say so in a banner."""
+    timeout_seconds: float = Field(10, gt=0)
+    fault_report: str | None = None
+    """The file that `make chaos` writes and a page shows; without one, docs/fault-report.md beside the packages."""
+
+
+class Simulator(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(5080, ge=0, le=65_535)
+    allowed_hosts: Names = ("127.0.0.1", "localhost", "[::1]", "simulator")
+    """Names under which pages and ledger answer; the providers' own paths answer under any."""
+    threads: int = Field(64, ge=1, le=512)
+    """Requests at once: a call that hangs, or is slow on purpose, occupies one."""
+    folder: str | None = None
+    """Where the ledger is kept; without one it ends with the process."""
+    api_key: SecretStr = SecretStr("key-simulator")
+    """The domain sending key that it takes; in other dialects the API key, or the public half of it."""
+    secret_key: SecretStr = SecretStr("secret-simulator")
+    """The secret half, in dialects whose keys have one."""
+    events_api_key: SecretStr | None = None
+    """The account key that may read events; without one the sending key may, too."""
+    domains: Names = ("sandbox.example.com",)
+    webhook_url: str | None = None
+    """Where it tells of what became of a mail, as the provider's webhooks do; None: nowhere."""
+    webhook_signing_key: SecretStr | None = None
+    """With what it signs that; the registry knows it as the provider's."""
+
+
+class Sender(Section):
+    schedules_per_claim: int = Field(500, ge=1, le=5000)
+    deliveries_per_claim: int = Field(500, ge=1, le=5000)
+    seats: int = Field(128, ge=1, le=2000)
+    """Calls that one sender may have in flight, each until its outcome is recorded."""
+    shards: int = Field(64, ge=1, le=1024)
+    """Fixed at the first start; a sender with another number refuses to start."""
+    lease_ttl_seconds: int = Field(15, ge=2)
+    lease_margin_seconds: float = Field(2, ge=0)
+    """The lease is trusted until request start + TTL - margin."""
+    lease_cycle_seconds: float = Field(1, ge=0.1, le=5)
+    """How often etcd is read for shards that are free, or to be given to a sender that has too few."""
+    call_timeout_seconds: float = Field(8, gt=0)
+    """One total deadline for a call to a provider, connection included."""
+    attempt_seconds: float = Field(30, gt=0)
+    """An attempt's own deadline, counted from before it is claimed; no call starts that could outlast it."""
+    clock_skew_seconds: float = Field(2, ge=0)
+    max_clock_skew_seconds: float = Field(5, gt=0)
+    """A sender whose clock is further from MongoDB's than this steps aside until it is right."""
+    max_sleep_seconds: float = Field(5, gt=0, le=5)
+    """The longest sleep of the loop; it wakes earlier at the next due instant or at a nudge."""
+    max_instants_per_plan: int = Field(10_000, ge=1)
+    """Due instants of one schedule that one pass looks at; a longer outage is worked off in several."""
+    misfire_grace_seconds: int = Field(60, ge=0)
+    """An occurrence found no later than this is on time; what is later is a misfire, and its policy decides."""
+    retry_base_seconds: float = Field(2, gt=0)
+    retry_cap_seconds: float = Field(600, gt=0)
+    drain_seconds: float = Field(20, gt=0)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65_535)
+    """Where a sender serves /metrics, /healthz and /readyz; 0 takes a free port."""
+
+
+class Settlement(Section):
+    """How a mail whose reply was lost is settled from its provider's records."""
+
+    window_seconds: float = Field(2100, gt=0)
+    """Counted from when the mail became unknown: after this, that the records show no trace counts. Longer than the provider
+    takes to index what it accepted (Mailgun: half an hour), and a call, and what clocks differ."""
+    look_up_seconds: Seconds = (15, 60, 120, 300, 600, 1800)
+    """When the records are read before that."""
+    give_up_seconds: float = Field(86_400, gt=0)
+    """After this, records that can't be read are waited for no longer: the mail is held."""
+    look_ups_per_second: float = Field(1.5, gt=0, le=1000)
+    """For each sender; Mailgun takes 300 a minute of all of them."""
+
+
+class Auditor(Section):
+    """Compares what should have happened with what is on record. Several may run; one at a time works."""
+
+    every_seconds: float = Field(15, gt=0, le=60)
+    """How often a round begins. A larger set of schedules makes rounds longer, one follows the other then."""
+    grace_seconds: float = Field(60, gt=0)
+    """An instant is looked for on record this long after it was due; a schedule that went silent is named this and a round later."""
+    schedules_per_slice: int = Field(1000, ge=1, le=10_000)
+    lease_seconds: float = Field(60, ge=2)
+    """How long another auditor waits for one that has died."""
+    lookback_seconds: float = Field(3600, ge=0)
+    """How far back the first round of a database looks; later ones go on where the last one ended."""
+    stuck_seconds: float = Field(600, gt=0)
+    """How long a delivery may stay pending, while its shard is served and its provider takes mail."""
+    second_look_seconds: float = Field(3600, gt=0)
+    """What is on record is looked at once more so long after it was due, when retries and settlements are over."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65_535)
+    """Where the auditor serves /metrics, /healthz and /readyz; 0 takes a free port."""
+
+
+class Breaker(Section):
+    """Stops a bug of ours at copy two: the same content to the same recipients from the same schedule again."""
+
+    enabled: bool = True
+    window_seconds: float = Field(600, gt=0, le=86_400)
+    """How long a content is remembered. Instants of one schedule that are nearer to each other than this are told apart."""
+
+
+class Retention(Section):
+    days: int = Field(90, ge=8)
+    """Occurrences and deliveries are purged this long after they were due, or made if that was later: beyond the fence's own
+    seven days. A backfill reaches back no further."""

@@ -1,0 +1,55 @@
+"""The providers: where each is, and the keys to it."""
+
+from pydantic import Field, SecretStr
+
+from fencepost.settings.values import Names, Section
+
+
+class Mailgun(Section):
+    base_url: str = "https://api.mailgun.net"
+    """https://api.eu.mailgun.net for a domain in the EU region; any stand-in's address will do."""
+    domain: str = "sandbox.example.com"
+    api_key: SecretStr = SecretStr("key-simulator")
+    """A domain sending key is enough to send."""
+    events_api_key: SecretStr | None = None
+    """An account key: a sending key can't read events, and lost replies are settled from them."""
+    webhook_signing_key: SecretStr | None = None
+    """With what Mailgun signs its webhooks; without one the registry takes none."""
+    webhook_signing_key_before: SecretStr | None = None
+    """The one before it, taken as well while a new key makes its way."""
+
+
+class SendGrid(Section):
+    base_url: str = "https://api.sendgrid.com"
+    """https://api.eu.sendgrid.com for a subuser in the EU region; any stand-in's address will do."""
+    api_key: SecretStr = SecretStr("key-simulator")
+    """A key that may send mail (scope mail.send)."""
+    activity_api_key: SecretStr | None = None
+    """For Email Activity, an add-on. Without one there are no records to ask, and mail whose reply was lost is held."""
+
+
+class Mailjet(Section):
+    base_url: str = "https://api.mailjet.com"
+    """https://api.us.mailjet.com for an account in the US region; any stand-in's address will do."""
+    api_key: SecretStr = SecretStr("key-simulator")
+    secret_key: SecretStr = SecretStr("secret-simulator")
+    """The two halves of one key: it sends, and it reads the records from which lost replies are settled."""
+
+
+class Ses(Section):
+    region: str = "us-east-1"
+    base_url: str | None = None
+    """None: the region's own, https://email.<region>.amazonaws.com; any stand-in's address will do."""
+    access_key_id: SecretStr = SecretStr("key-simulator")
+    secret_access_key: SecretStr = SecretStr("secret-simulator")
+    """Of a user that may do ses:SendEmail."""
+    configuration_set: str | None = None
+    """The configuration set whose event destinations are told of what becomes of a mail; None: the account's default."""
+
+
+class Providers(Section):
+    order: Names = Field(("mailgun",), min_length=1)
+    mailgun: Mailgun = Mailgun()
+    sendgrid: SendGrid = SendGrid()
+    mailjet: Mailjet = Mailjet()
+    ses: Ses = Ses()
