@@ -15,11 +15,12 @@ from fencepost.logs import get_logger
 from fencepost.occurrences import Occurrence, Origin
 from fencepost.schedules import Schedule, milliseconds
 from registry.answers.occurrences import BackfillAnswer
+from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint, problems, takes
 from registry.idempotency import answer_once
 from registry.incoming import read
 from registry.inputs import BackfillInput, IdempotencyKey, ScheduleId
-from registry.parts import OWNER, Parts, parts
+from registry.parts import Parts, parts
 from registry.replies import Reply, nudge_afterwards
 from registry.schedules import refuse_archived
 
@@ -83,7 +84,7 @@ def _missing(
     p: Parts, schedule_id: str, given: BackfillInput, backfill_id: str | None
 ) -> tuple[Schedule, list[datetime]]:
     """The schedule, and the instants of the range that it did not run. Raises Conflict and Invalid."""
-    schedule = p.store.schedules.get(OWNER, schedule_id)
+    schedule = p.store.schedules.get(owner(), schedule_id)
     refuse_archived(schedule)
     rule = rule_of(schedule.definition, schedule.created_at)
     retention = timedelta(days=p.settings.retention.days)
@@ -99,7 +100,7 @@ def _occurrence(schedule: Schedule, instant: datetime, backfill_id: str, now: da
     version = schedule.versions[-1]
     made = occurrences.occurrence(
         ids.backfilled_occurrence_id(schedule.id, instant),
-        owner_id=OWNER,
+        owner_id=owner(),
         schedule_id=schedule.id,
         revision_id=version.revision_id,
         version=version.no,

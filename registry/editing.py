@@ -14,7 +14,8 @@ from fencepost.recurrence import Rule
 from fencepost.schedules import Rules, Schedule, Version, edited
 from fencepost.store import Store
 from fencepost.store.revisions import Revision
-from registry.parts import OWNER, Parts
+from registry.caller import owner
+from registry.parts import Parts
 from registry.problems import Stale
 
 _TRIES = 25
@@ -40,7 +41,7 @@ def edit(parts: Parts, schedule_id: str, if_match: str | None, decide: Decide) -
     what `decide` raises.
     """
     for _ in range(_TRIES):
-        before = parts.store.schedules.get(OWNER, schedule_id)
+        before = parts.store.schedules.get(owner(), schedule_id)
         _refuse_stale(before, if_match)
         now = parts.clock.now()
         change = decide(before, now)
@@ -65,7 +66,7 @@ def _write(store: Store, before: Schedule, change: Change, now: datetime) -> Sch
         revision_id = ids.new_id(ids.REVISION)
         texts[revision_id] = change.definition
         # Before the edit that names it: whoever sees the version can read its text.
-        store.revisions.append(Revision(revision_id, before.id, change.definition, before.created_at), OWNER, now)
+        store.revisions.append(Revision(revision_id, before.id, change.definition, before.created_at), owner(), now)
     rules = _rules(store, before, texts)
     after = edited(before, rules, now=now, revision_id=revision_id, definition=change.definition, **change.stops)
     if before.archived_at:

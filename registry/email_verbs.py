@@ -9,11 +9,12 @@ from fencepost.logs import get_logger
 from fencepost.reconciliation import Decision, Policy, decide, policy_of, window_of
 from fencepost.schedules import milliseconds
 from registry.answers.emails import EmailAnswer
+from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint, problems, takes
 from registry.emails import shown
 from registry.incoming import read
 from registry.inputs import EmailId, SettleInput
-from registry.parts import OWNER, Parts, parts
+from registry.parts import Parts, parts
 from registry.replies import Reply, nudge_afterwards
 
 log = get_logger(__name__)
@@ -40,12 +41,12 @@ def settle_email(path: EmailId) -> Response:
     decided and why stays on record.
     """
     p, given = parts(), read(SettleInput)
-    row = p.store.deliveries.get(OWNER, path.email_id)
+    row = p.store.deliveries.get(owner(), path.email_id)
     if row["state"] != State.HELD:
         raise Conflict(_not_held(p, row))
     settlement = decide(row, given.decision, given.by, given.reason, milliseconds(p.clock.now()))
     if p.store.deliveries.settle([settlement]):
-        raise Conflict(_not_held(p, p.store.deliveries.get(OWNER, path.email_id)))
+        raise Conflict(_not_held(p, p.store.deliveries.get(owner(), path.email_id)))
     log.info(
         "A person decided about a mail that was held.",
         action="delivery.decided",
@@ -55,7 +56,7 @@ def settle_email(path: EmailId) -> Response:
     )
     if given.decision is Decision.SEND_NOW:
         nudge_afterwards(p)
-    return Reply(shown(p, p.store.deliveries.get(OWNER, path.email_id))).response()
+    return Reply(shown(p, p.store.deliveries.get(owner(), path.email_id))).response()
 
 
 def _not_held(p: Parts, row: Delivery) -> str:

@@ -11,9 +11,10 @@ from fencepost.messages import CannotRender, Mail, Renderer
 from fencepost.reconciliation import window_of
 from fencepost.store.pages import Cursor
 from registry.answers.emails import EmailAnswer, EmailList, email_answer
+from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint
 from registry.inputs import EmailId, EmailQuery
-from registry.parts import OWNER, Parts, parts
+from registry.parts import Parts, parts
 from registry.replies import Reply, list_reply
 
 bp = blueprint("emails", __name__, TAGS["emails"])
@@ -27,7 +28,7 @@ def list_emails(query: EmailQuery) -> Response:
     """
     p = parts()
     cursor = Cursor.parse(query.cursor) if query.cursor else None
-    page = p.store.deliveries.page_of(OWNER, filters(query), query.limit, cursor, oldest_first=query.sort == "due_at")
+    page = p.store.deliveries.page_of(owner(), filters(query), query.limit, cursor, oldest_first=query.sort == "due_at")
     names = p.store.schedules.names({row["schedule_id"] for row in page.items})
     renderers = p.texts.renderers(p.store, {row["revision_id"] for row in page.items})
     window = window_of(p.settings)
@@ -42,7 +43,7 @@ def get_email(path: EmailId) -> Response:
     As it was or will be rendered, with its attempts and its time-line.
     """
     p = parts()
-    return Reply(shown(p, p.store.deliveries.get(OWNER, path.email_id))).response()
+    return Reply(shown(p, p.store.deliveries.get(owner(), path.email_id))).response()
 
 
 def shown(p: Parts, row: Delivery) -> EmailAnswer:

@@ -7,8 +7,9 @@ from contextlib import suppress
 from flask import Response, json, request
 
 from fencepost.errors import FencepostError, Unreachable
+from registry.caller import owner
 from registry.incoming import document
-from registry.parts import OWNER, Parts
+from registry.parts import Parts
 from registry.replies import Reply
 
 
@@ -20,7 +21,7 @@ def answer_once(parts: Parts, key: str | None, new_id: Callable[[], str], act: C
     """
     if key is None:
         return act(new_id()).response()
-    scope = f"{OWNER} {request.method} {request.path} {key}"
+    scope = f"{owner()} {request.method} {request.path} {key}"
     keys = parts.store.idempotency
     begun = keys.begin(scope, _body_hash(), new_id(), parts.clock.now())
     if begun.answer is not None:

@@ -4,9 +4,10 @@ from flask import Response
 
 from fencepost.store.pages import Cursor
 from registry.answers.occurrences import OccurrenceList, occurrence_answer
+from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint
 from registry.inputs import OccurrenceQuery, ScheduleId
-from registry.parts import OWNER, parts
+from registry.parts import parts
 from registry.replies import list_reply
 
 bp = blueprint("occurrences", __name__, TAGS["schedules"])
@@ -22,10 +23,10 @@ def list_occurrences(path: ScheduleId, query: OccurrenceQuery) -> Response:
     Of one schedule, the newest first.
     """
     store = parts().store
-    store.schedules.get(OWNER, path.schedule_id)
+    store.schedules.get(owner(), path.schedule_id)
     stored = "planned" if query.state == "done" else query.state
     cursor = Cursor.parse(query.cursor) if query.cursor else None
-    page = store.occurrences.page_of(OWNER, path.schedule_id, stored, query.limit, cursor)
+    page = store.occurrences.page_of(owner(), path.schedule_id, stored, query.limit, cursor)
     counts = store.deliveries.count_by_state([occurrence["_id"] for occurrence in page.items])
     shown = [occurrence_answer(occurrence, counts[occurrence["_id"]]) for occurrence in page.items]
     # On record an occurrence is planned or skipped; that it is done follows from its deliveries.

@@ -14,8 +14,6 @@ from registry.startup import Startup
 from registry.texts import Texts
 
 EXTENSION = "fencepost"
-OWNER = "local"
-"""Whose everything is, until there are keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from typing_extensions import TypedDict
 
 from fencepost.clock import iso
 from registry.answers.common import EXACT, Instant
+from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint
 from registry.inputs import ActivityQuery
-from registry.parts import OWNER, parts
+from registry.parts import parts
 from registry.replies import Reply
 
 bp = blueprint("reports", __name__, TAGS["reports"])
@@ -41,7 +42,7 @@ def get_activity(query: ActivityQuery) -> Response:
     For each of the last minutes.
     """
     p = parts()
-    rows = p.store.reports.activity(OWNER, p.clock.now(), query.minutes)
+    rows = p.store.reports.activity(owner(), p.clock.now(), query.minutes)
     data = [
         {"at": iso(row["at"]), **{name: row[name] for name in ("accepted", "failed", "unknown", "skipped")}}
         for row in rows

@@ -13,12 +13,13 @@ from fencepost.occurrences import Origin
 from fencepost.schedules import Schedule, SkipReason, Status, Stop, milliseconds
 from registry.answers.occurrences import OccurrenceAnswer, occurrence_answer
 from registry.answers.schedules import EditedSchedule, edited_schedule
+from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint, problems, takes
 from registry.editing import Change, Decide, edit
 from registry.idempotency import answer_once
 from registry.incoming import read
 from registry.inputs import IdempotencyKey, IfMatch, Nothing, PauseInput, ScheduleId
-from registry.parts import OWNER, Parts, parts
+from registry.parts import Parts, parts
 from registry.replies import Reply, etag, nudge_afterwards
 from registry.schedules import refuse_archived
 
@@ -132,12 +133,12 @@ def trigger_schedule(path: ScheduleId, header: IdempotencyKey) -> Response:
 
 
 def _trigger(p: Parts, schedule_id: str, occurrence_id: str) -> Reply:
-    schedule = p.store.schedules.get(OWNER, schedule_id)
+    schedule = p.store.schedules.get(owner(), schedule_id)
     refuse_archived(schedule)
     now, version = milliseconds(p.clock.now()), schedule.versions[-1]
     occurrence = occurrences.occurrence(
         occurrence_id,
-        owner_id=OWNER,
+        owner_id=owner(),
         schedule_id=schedule_id,
         revision_id=version.revision_id,
         version=version.no,

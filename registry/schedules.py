@@ -19,13 +19,14 @@ from registry.answers.schedules import (
     listed_schedule,
     schedule_answer,
 )
+from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint, problems, takes, takes_changes
 from registry.editing import Change, edit
 from registry.idempotency import answer_once
 from registry.incoming import document
 from registry.inputs import IdempotencyKey, IfMatch, ScheduleId, ScheduleQuery
 from registry.merging import changed
-from registry.parts import OWNER, Parts, parts
+from registry.parts import Parts, parts
 from registry.replies import Reply, etag, list_reply, nudge_afterwards
 from registry.timing import TIMING, read_definition, refuse_ended
 
@@ -68,7 +69,7 @@ def _create(p: Parts, schedule_id: str) -> Reply:
     revision = Revision(ids.new_id(ids.REVISION), schedule_id, definition, now)
     schedule = Schedule(
         id=schedule_id,
-        owner_id=OWNER,
+        owner_id=owner(),
         shard=ids.shard_of(schedule_id, p.startup.shards),
         definition=definition,
         versions=(Version(1, now, revision.id),),
@@ -76,10 +77,10 @@ def _create(p: Parts, schedule_id: str) -> Reply:
         updated_at=now,
         next_run_at=rule.after(now),
     )
-    p.store.revisions.append(revision, OWNER, now)
+    p.store.revisions.append(revision, owner(), now)
     if not p.store.schedules.create(schedule):
         # A request with the same Idempotency-Key had come this far before it broke off.
-        schedule = p.store.schedules.get(OWNER, schedule_id)
+        schedule = p.store.schedules.get(owner(), schedule_id)
     log.info("A schedule was written.", action="schedule.created", schedule_id=schedule_id)
     nudge_afterwards(p)
     return Reply(schedule_answer(schedule), 201, {**etag(schedule), "Location": f"/schedules/{schedule_id}"})
@@ -93,7 +94,7 @@ def list_schedules(query: ScheduleQuery) -> Response:
     """
     schedules = parts().store.schedules
     page = schedules.page_of(
-        OWNER,
+        owner(),
         status=query.status,
         text=query.q or None,
         sort=query.sort,
@@ -111,7 +112,7 @@ def get_schedule(path: ScheduleId) -> Response:
 
     An archived one too.
     """
-    schedule = parts().store.schedules.get(OWNER, path.schedule_id)
+    schedule = parts().store.schedules.get(owner(), path.schedule_id)
     return Reply(schedule_answer(schedule), headers=etag(schedule)).response()
 
 
