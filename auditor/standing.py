@@ -41,7 +41,9 @@ def stuck(
     for row in rows:
         reason = _why(row, now, served, away, patience)
         if reason:
-            of_occurrence[row["schedule_id"], row["due_at"]].append(f"{row['_id']} {reason}")
+            of_occurrence[row["schedule_id"] or row.get("batch_id") or "", row["due_at"]].append(
+                f"{row['_id']} {reason}"
+            )
     return [
         Finding(Kind.STUCK, schedule_id, at, f"{those[0]}{f'; and {len(those) - 1} more' if len(those) > 1 else ''}.")
         for (schedule_id, at), those in of_occurrence.items()

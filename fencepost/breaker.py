@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from fencepost import ids
-from fencepost.deliveries import Delivery
+from fencepost.deliveries import Delivery, schedule_of
 from fencepost.messages import Mail
 from fencepost.occurrences import Origin
 from fencepost.schedules import Rule
@@ -48,7 +48,7 @@ def slot_width(rule: Rule, instant: datetime, most: timedelta) -> timedelta:
 def content_key(row: Delivery, mail: Mail, width: timedelta) -> str:
     """What the memory knows a mail by: its schedule, content, recipients and slot of time."""
     parts = [
-        row["schedule_id"],
+        schedule_of(row),
         f"{width.total_seconds()} {(row['due_at'] - _EPOCH) // width}",
         mail.sender.email,
         *(address.email for address in (*mail.to, *mail.cc, *mail.bcc)),

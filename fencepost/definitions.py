@@ -4,7 +4,7 @@ Texts are strings only, unknown fields are refused, and every problem is named b
 right. What passes here is stored as it is (`document`) and read by the senders without a second check.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -134,6 +134,10 @@ class DstInput(Shape):
     repeat: Literal["first", "second", "both"] = "first"
 
 
+OnUnknown = Literal["hold", "resend", "resend_at_once"]
+Urgency = Literal["high", "normal", "low"]
+
+
 class TimingInput(Shape):
     """The fields that say when."""
 
@@ -160,7 +164,8 @@ class ScheduleInput(TimingInput):
         description="What becomes of a run that is due while mail of an earlier one is still pending or sending: `allow` it, "
         "`skip` it, or let one wait (`queue_one`) and skip what is due meanwhile.",
     )
-    on_unknown: Literal["hold", "resend", "resend_at_once"] = "hold"
+    on_unknown: OnUnknown = "hold"
+    priority: Urgency = Field("normal", description="What goes first when more is due than can be sent at once.")
     together: StrictBool = False
     message: MessageInput
 
@@ -171,10 +176,11 @@ def parse(value: object) -> dict[str, Any]:
         schedule = ScheduleInput.model_validate(value)
     except ValidationError as error:
         raise Invalid(*problems(error)) from None
-    found = [*_recipient_problems(schedule), *_template_problems(schedule)]
+    stored = document(schedule)
+    found = [*message_problems(schedule.message, stored, "/message", together=schedule.together)]
     if found:
         raise Invalid(*found)
-    return document(schedule)
+    return stored
 
 
 def document(schedule: ScheduleInput) -> dict[str, Any]:
@@ -193,23 +199,28 @@ def rule_of(definition: Mapping[str, Any], anchor: datetime) -> Rule:
     )
 
 
-def _recipient_problems(schedule: ScheduleInput) -> list[Problem]:
-    message, found, seen = schedule.message, [], dict[str, str]()
+def message_problems(
+    message: MessageInput, stored: Mapping[str, Any], root: str, *, together: bool
+) -> Iterator[Problem]:
+    """What is wrong with a message beyond its fields: who gets it, and its templates. `root` is the pointer to it, `stored` the
+    definition that it becomes a part of."""
+    yield from _recipient_problems(message, root, together)
+    for field, detail in Renderer(stored).problems():
+        yield Problem(f"{root}/{field}", detail)
+
+
+def _recipient_problems(message: MessageInput, root: str, together: bool) -> Iterator[Problem]:
+    seen = dict[str, str]()
     for field, addresses in (("to", message.to), ("cc", message.cc), ("bcc", message.bcc)):
         for index, address in enumerate(addresses):
-            pointer = f"/message/{field}/{index}/email"
+            pointer = f"{root}/{field}/{index}/email"
             if address.email.lower() in seen:
-                found.append(
-                    Problem(pointer, f"is the same address as {seen[address.email.lower()]}; name each one once")
-                )
+                yield Problem(pointer, f"is the same address as {seen[address.email.lower()]}; name each one once")
             seen.setdefault(address.email.lower(), pointer)
-    if len(message.to) > 1 and not schedule.together:
-        found.extend(Problem(f"/message/{field}", _ALONE) for field in ("cc", "bcc") if getattr(message, field))
-    return found
+    if len(message.to) > 1 and not together:
+        for field in ("cc", "bcc"):
+            if getattr(message, field):
+                yield Problem(f"{root}/{field}", _ALONE)
 
 
 _ALONE = "can't go with several `to`, each of whom gets a mail of their own: name one `to`, set together to true, or leave it out"
-
-
-def _template_problems(schedule: ScheduleInput) -> list[Problem]:
-    return [Problem(f"/message/{field}", detail) for field, detail in Renderer(document(schedule)).problems()]

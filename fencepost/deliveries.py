@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NotRequired, TypedDict
 
+SCHEMA = 1
+
 
 class State(StrEnum):
     """Where a delivery stands. docs/state-machines.md draws the arrows."""
@@ -103,9 +105,13 @@ class Delivery(TypedDict):
     created_at: datetime
     updated_at: datetime
     shard: int
-    occurrence_id: str
-    schedule_id: str
+    occurrence_id: str | None
+    schedule_id: str | None
+    """None, like its occurrence, where it was asked for by POST /emails."""
+    batch_id: NotRequired[str | None]
+    """What was asked for together; of API mail alone."""
     revision_id: str | None
+    """The text that it is rendered from: a schedule's revision, or the message of an API request."""
     version: int
     origin: str
     due_at: datetime
@@ -117,6 +123,18 @@ class Delivery(TypedDict):
     """A retry waits until then, and what has jitter."""
     queue_at: datetime
     """The order in which senders take what may be sent."""
+    priority: NotRequired[str]
+    low: NotRequired[bool]
+    """Of low priority: it waits until nothing else may be sent, or its `queue_at` has come. Missing where it is not."""
+    expires_at: NotRequired[datetime | None]
+    """From then on it is worth nothing any more: it ends `expired` instead of being called."""
+    route: NotRequired[list[str]]
+    """The providers that may carry it, the preferred one first. Missing: all that are set, in their order."""
+    tags: NotRequired[list[str]]
+    bulk: NotRequired[bool]
+    """API mail that goes to many, as a schedule's does: who unsubscribed gets none of it."""
+    test: NotRequired[bool]
+    """Asked for with a test key: it goes all its way, and no provider is called."""
     recipient: str
     to: list[dict[str, str]]
     state: str
@@ -139,6 +157,61 @@ class Delivery(TypedDict):
     purge_at: datetime
 
 
+def pending(
+    delivery_id: str,
+    *,
+    owner_id: str,
+    shard: int,
+    revision_id: str | None,
+    version: int,
+    origin: str,
+    recipient: str,
+    to: list[dict[str, str]],
+    due_at: datetime,
+    not_before: datetime,
+    queue_at: datetime,
+    now: datetime,
+    purge_at: datetime,
+    occurrence_id: str | None = None,
+    schedule_id: str | None = None,
+) -> Delivery:
+    """The row of a delivery of which nothing has happened yet."""
+    return Delivery(
+        _id=delivery_id,
+        owner_id=owner_id,
+        schema=SCHEMA,
+        created_at=now,
+        updated_at=now,
+        shard=shard,
+        occurrence_id=occurrence_id,
+        schedule_id=schedule_id,
+        revision_id=revision_id,
+        version=version,
+        origin=origin,
+        due_at=due_at,
+        not_before=not_before,
+        queue_at=queue_at,
+        recipient=recipient,
+        to=to,
+        state=State.PENDING.value,
+        reason=None,
+        attempt_no=0,
+        attempt_id=None,
+        attempts=[],
+        token=0,
+        epoch=None,
+        provider=None,
+        deadline=None,
+        sender=None,
+        claim_id=None,
+        unknown_since=None,
+        look_up_at=None,
+        ordered=False,
+        receipt=None,
+        purge_at=purge_at,
+    )
+
+
 def claimed(
     row: Delivery, attempt: Attempt, *, epoch: str, deadline: datetime, claim_id: str, now: datetime
 ) -> Delivery:
@@ -157,6 +230,27 @@ def claimed(
         "claim_id": claim_id,
         "updated_at": now,
     }
+
+
+EXPIRED = "Its time to live ended before it could be called."
+
+
+def is_worthless(row: Delivery, now: datetime) -> bool:
+    """Whether its time to live is over: whoever would read it now would have no use for it."""
+    expires_at = row.get("expires_at")
+    return expires_at is not None and expires_at <= now
+
+
+def schedule_of(row: Delivery) -> str:
+    """The id of the schedule that made it; only for deliveries that one made."""
+    assert row["schedule_id"] is not None
+    return row["schedule_id"]
+
+
+def occurrence_of(row: Delivery) -> str:
+    """The id of the occurrence that it is of; only for deliveries that a schedule made."""
+    assert row["occurrence_id"] is not None
+    return row["occurrence_id"]
 
 
 class Author(StrEnum):

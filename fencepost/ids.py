@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from ulid import ULID
 
 SCHEDULE, REVISION, OCCURRENCE, DELIVERY, ATTEMPT, CLAIM, BACKFILL = "sch", "rev", "occ", "eml", "att", "clm", "bkf"
+BATCH, MESSAGE = "bat", "msg"
 """Prefixes of ids. A delivery is shown by the API as an email, hence `eml`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,9 +37,14 @@ def backfilled_occurrence_id(schedule_id: str, instant: datetime) -> str:
     return _derived(OCCURRENCE, instant, schedule_id, "backfill")
 
 
-def delivery_id(occurrence: str, instant: datetime, recipient: str) -> str:
-    """The one id of an occurrence's mail to a recipient (a lower-case address, or `together` for a joint mail)."""
-    return _derived(DELIVERY, instant, occurrence, recipient)
+def delivery_id(source: str, instant: datetime, recipient: str) -> str:
+    """The one id of the mail of an occurrence, or of a message, to a recipient (a lower-case address, or `together` for a joint mail)."""
+    return _derived(DELIVERY, instant, source, recipient)
+
+
+def message_id(batch: str, index: int) -> str:
+    """The one id of a batch's message of this index."""
+    return _derived(MESSAGE, instant_of(batch), batch, str(index))
 
 
 def first_id(prefix: str, instant: datetime) -> str:

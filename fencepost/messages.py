@@ -63,12 +63,13 @@ class Renderer:
     def __init__(self, definition: Mapping[str, Any]) -> None:
         self._message: Mapping[str, Any] = definition["message"]
         self._together = bool(definition.get("together"))
+        self._literal = bool(definition.get("literal"))
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """What is wrong with the templates, as (field of the message, sentence): their syntax, a value that a recipient lacks."""
         for name in _TEMPLATED:
             try:
-                template = _compile(name, self._message.get(name))
+                template = self._compile(name)
             except LiquidError as error:
                 yield name, f"is not a template that can be read: {_first_line(error)}"
                 continue
@@ -124,9 +125,13 @@ class Renderer:
     @cached_property
     def _templates(self) -> dict[str, "BoundTemplate | str | None"]:
         try:
-            return {name: _compile(name, self._message.get(name)) for name in _TEMPLATED}
+            return {name: self._compile(name) for name in _TEMPLATED}
         except LiquidError as error:
             raise CannotRender(_first_line(error)) from error
+
+    def _compile(self, name: str) -> "BoundTemplate | str | None":
+        source: str | None = self._message.get(name)
+        return source if self._literal else _compile(name, source)
 
 
 def message_id(delivery_id: str, message: Mapping[str, Any]) -> str:

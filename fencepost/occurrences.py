@@ -6,22 +6,24 @@ from enum import StrEnum
 from typing import Any, NotRequired, TypedDict
 
 from fencepost import ids
-from fencepost.deliveries import Delivery, State
+from fencepost.deliveries import Delivery, pending
+from fencepost.priorities import PACE, Priority, prioritise
 
 SCHEMA = 1
 TOGETHER = "together"
 """The recipient of a joint mail: a constant, so that an edit of the list can't make a second one."""
 
 _SPREAD_FROM = 100
-_PACE = timedelta(milliseconds=100)
 
 
 class Origin(StrEnum):
-    """Whose wish an occurrence is. Only what the schedule itself planned is subject to its edits."""
+    """Whose wish a mail is. Only what the schedule itself planned is subject to its edits."""
 
     SCHEDULE = "schedule"
     TRIGGER = "trigger"
     BACKFILL = "backfill"
+    API = "api"
+    """Of no occurrence: one mail that was asked for by POST /emails."""
 
 
 class Occurrence(TypedDict):
@@ -105,42 +107,29 @@ def deliveries(
     first = max(not_before, now)
     for index, (key, to) in enumerate(parts):
         delivery_id = ids.delivery_id(occurrence["_id"], occurrence["at"], key)
-        yield Delivery(
-            _id=delivery_id,
+        row = pending(
+            delivery_id,
             owner_id=occurrence["owner_id"],
-            schema=SCHEMA,
-            created_at=now,
-            updated_at=now,
             shard=shard if len(parts) <= _SPREAD_FROM else ids.shard_of(delivery_id, shards),
             occurrence_id=occurrence["_id"],
             schedule_id=occurrence["schedule_id"],
             revision_id=occurrence["revision_id"],
             version=occurrence["version"],
             origin=occurrence["origin"],
-            due_at=occurrence["at"],
-            jitter_ms=jitter // timedelta(milliseconds=1),
-            after_occurrence=after_occurrence,
-            not_before=not_before,
-            queue_at=first + (queued_before + index) * _PACE,
             recipient=key,
             to=to,
-            state=State.PENDING.value,
-            reason=None,
-            attempt_no=0,
-            attempt_id=None,
-            attempts=[],
-            token=0,
-            epoch=None,
-            provider=None,
-            deadline=None,
-            sender=None,
-            claim_id=None,
-            unknown_since=None,
-            look_up_at=None,
-            ordered=False,
-            receipt=None,
+            due_at=occurrence["at"],
+            not_before=not_before,
+            queue_at=first + (queued_before + index) * PACE,
+            now=now,
             purge_at=occurrence["purge_at"],
         )
+        row["jitter_ms"] = jitter // timedelta(milliseconds=1)
+        row["after_occurrence"] = after_occurrence
+        prioritise(row, Priority(definition.get("priority", Priority.NORMAL)))
+        if tags := definition["message"].get("tags"):
+            row["tags"] = tags
+        yield row
 
 
 def expected_at(row: Delivery) -> datetime:

@@ -11,6 +11,7 @@ from fencepost.metrics import Metrics
 from registry import (
     audit,
     backfills,
+    batches,
     cluster,
     docs,
     documenting,
@@ -21,6 +22,7 @@ from registry import (
     hosts,
     incoming,
     occurrences,
+    posting,
     previews,
     problems,
     reports,
@@ -28,11 +30,21 @@ from registry import (
     schedules,
 )
 from registry.answers.audit import AuditAnswer
+from registry.answers.batches import BatchAnswer, BatchMade, EmailsMade, Replayed
 from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
-from registry.inputs import BackfillInput, Nothing, PauseInput, PreviewInput, SettleInput
+from registry.inputs import (
+    BackfillInput,
+    CancelInput,
+    Nothing,
+    PauseInput,
+    PreviewInput,
+    ReplayInput,
+    RescheduleInput,
+    SettleInput,
+)
 from registry.parts import EXTENSION, Parts
 
 INFO = Info(
@@ -50,6 +62,10 @@ SHAPES = [
     BackfillAnswer,
     EmailAnswer,
     EmailList,
+    EmailsMade,
+    BatchMade,
+    BatchAnswer,
+    Replayed,
     ClusterAnswer,
     AuditAnswer,
     reports.Activity,
@@ -61,6 +77,10 @@ INPUTS: list[type[BaseModel]] = [
     PauseInput,
     BackfillInput,
     SettleInput,
+    CancelInput,
+    RescheduleInput,
+    ReplayInput,
+    *posting.INPUTS,
     hooks.HookInput,
     Nothing,
 ]
@@ -73,6 +93,8 @@ APIS = (
     previews.bp,
     occurrences.bp,
     emails.bp,
+    posting.bp,
+    batches.bp,
     email_verbs.bp,
     cluster.bp,
     audit.bp,
@@ -85,6 +107,10 @@ class ScheduleIdConverter(BaseConverter):
     """Only what looks like a schedule's id; anything else is no address of ours."""
 
     regex = "sch_[0-9A-HJKMNP-TV-Z]{26}"
+
+
+class BatchIdConverter(BaseConverter):
+    regex = "bat_[0-9A-HJKMNP-TV-Z]{26}"
 
 
 class EmailIdConverter(BaseConverter):
@@ -104,7 +130,7 @@ def create_app(parts: Parts) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.registry.max_body_bytes
     app.url_map.merge_slashes = False  # an address has one spelling, and nothing is redirected
-    app.url_map.converters |= {"schedule": ScheduleIdConverter, "email": EmailIdConverter}
+    app.url_map.converters |= {"schedule": ScheduleIdConverter, "email": EmailIdConverter, "batch": BatchIdConverter}
     app.extensions[EXTENSION] = parts
 
     metrics = Metrics()

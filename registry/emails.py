@@ -29,10 +29,10 @@ def list_emails(query: EmailQuery) -> Response:
     p = parts()
     cursor = Cursor.parse(query.cursor) if query.cursor else None
     page = p.store.deliveries.page_of(owner(), filters(query), query.limit, cursor, oldest_first=query.sort == "due_at")
-    names = p.store.schedules.names({row["schedule_id"] for row in page.items})
+    names = p.store.schedules.names({row["schedule_id"] for row in page.items if row["schedule_id"]})
     renderers = p.texts.renderers(p.store, {row["revision_id"] for row in page.items})
     window = window_of(p.settings)
-    data = [email_answer(row, names.get(row["schedule_id"]), _mail(row, renderers), window) for row in page.items]
+    data = [email_answer(row, names.get(row["schedule_id"] or ""), _mail(row, renderers), window) for row in page.items]
     return list_reply(data, page.next_cursor).response()
 
 
@@ -48,20 +48,27 @@ def get_email(path: EmailId) -> Response:
 
 def shown(p: Parts, row: Delivery) -> EmailAnswer:
     """One email with all there is of it."""
-    name = p.store.schedules.names([row["schedule_id"]]).get(row["schedule_id"])
-    mail = _mail(row, p.texts.renderers(p.store, [row["revision_id"]]))
-    return email_answer(row, name, mail, window_of(p.settings), bodies=True)
+    schedule_id = row["schedule_id"]
+    name = p.store.schedules.names([schedule_id]).get(schedule_id) if schedule_id else None
+    return email_answer(row, name, written(p, row), window_of(p.settings), bodies=True)
+
+
+def written(p: Parts, row: Delivery) -> Mail | None:
+    """The mail as it was or will be rendered; None where its text is not decided yet, or can't be filled in."""
+    return _mail(row, p.texts.renderers(p.store, [row["revision_id"]]))
 
 
 def filters(query: EmailQuery) -> dict[str, Any]:
     """The query of the store. Ids begin with the instant at which the email is due, so a time is a range of ids."""
     found: dict[str, Any] = {
         name: value
-        for name in ("schedule_id", "occurrence_id", "state", "provider")
+        for name in ("schedule_id", "occurrence_id", "batch_id", "state", "provider")
         if (value := getattr(query, name)) is not None
     }
     if query.to:
         found["to.email"] = {"$in": sorted({query.to, query.to.lower()})}
+    if query.tag:
+        found["tags"] = query.tag
     between = {}
     if query.from_:
         between["$gte"] = ids.first_id(ids.DELIVERY, query.from_)

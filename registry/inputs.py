@@ -10,6 +10,8 @@ from fencepost.fields import Instant, Moment, OneLine, not_empty
 from fencepost.reconciliation import Decision
 from fencepost.schedules import Status
 
+Person = Annotated[OneLine, AfterValidator(not_empty), Field(min_length=1, max_length=100)]
+
 
 class Nothing(Shape):
     """An empty object; the body may be left out."""
@@ -47,9 +49,26 @@ class SettleInput(Shape):
 
     decision: Decision = Field(description="It was sent; send it now, once more; drop it.")
     reason: Annotated[OneLine, Field(max_length=500)] = Field("", description="Why; it stays on record.")
-    by: Annotated[OneLine, AfterValidator(not_empty), Field(min_length=1, max_length=100)] = Field(
-        "local", description="Who decides. Until there are keys, nobody checks it."
-    )
+    by: Person = Field("local", description="Who decides. Until there are keys, nobody checks it.")
+
+
+class CancelInput(Shape):
+    """Why an email is called off."""
+
+    reason: Annotated[OneLine, Field(max_length=500)] = ""
+
+
+class RescheduleInput(Shape):
+    """When an email is to be sent instead."""
+
+    scheduled_at: Moment = Field(description="Not before this instant.")
+
+
+class ReplayInput(Shape):
+    """Why mail that failed is sent again, and who wants it."""
+
+    reason: Annotated[OneLine, Field(max_length=500)] = Field("", description="Why; it stays on record.")
+    by: Person = Field("local", description="Who orders it. Until there are keys, nobody checks it.")
 
 
 class Parameters(BaseModel):
@@ -88,9 +107,11 @@ class EmailQuery(PageQuery):
 
     schedule_id: OneLine | None = Field(None, max_length=64)
     occurrence_id: OneLine | None = Field(None, max_length=64)
+    batch_id: OneLine | None = Field(None, max_length=64)
     state: State | None = None
     to: OneLine | None = Field(None, max_length=254, description="The whole address of a recipient.")
     provider: OneLine | None = Field(None, max_length=64)
+    tag: OneLine | None = Field(None, max_length=128, description="One of its tags.")
     from_: Moment | None = Field(None, alias="from", description="Due at this instant or later.")
     until: Moment | None = Field(None, description="Due before this instant.")
     sort: Literal["due_at", "-due_at"] = Field("-due_at", description="The earliest due first, or the latest.")
@@ -106,6 +127,12 @@ class ScheduleId(BaseModel):
     """A schedule's id in a path."""
 
     schedule_id: str = Field(pattern="^sch_[0-9A-HJKMNP-TV-Z]{26}$")
+
+
+class BatchId(BaseModel):
+    """A batch's id in a path."""
+
+    batch_id: str = Field(pattern="^bat_[0-9A-HJKMNP-TV-Z]{26}$")
 
 
 class EmailId(BaseModel):

@@ -10,6 +10,7 @@ from fencepost.clock import Clock
 from fencepost.coordination.cluster import ClusterView
 from fencepost.settings import Settings
 from fencepost.store import Store
+from registry.queues import Queues
 from registry.startup import Startup
 from registry.texts import Texts
 
@@ -28,6 +29,7 @@ class Parts:
     read_cluster: Callable[[], ClusterView]
     ping_redis: Callable[[], None]
     texts: Texts = field(default_factory=Texts)
+    queues: Queues = field(default_factory=Queues)
 
 
 def parts() -> Parts:

@@ -23,7 +23,7 @@ class Texts:
             found = {revision_id: self._kept[revision_id] for revision_id in wanted & self._kept.keys()}
         missing = wanted - found.keys()
         if missing:
-            revisions = store.revisions.find(missing)
+            revisions = store.texts(missing)
             found |= {revision_id: Renderer(revision.definition) for revision_id, revision in revisions.items()}
         with self._lock:
             for revision_id, renderer in found.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fencepost import breaker
-from fencepost.deliveries import Delivery, claimed, released
+from fencepost.deliveries import Delivery, claimed, occurrence_of, released, schedule_of
 from fencepost.events import Event
 from fencepost.messages import Renderer
 from fencepost.occurrences import Origin
@@ -64,7 +64,7 @@ def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> D
         ruled = judged.get(row["_id"])
         judgement = ruled.judgement if ruled else None
         if _waits(row, opened) and (judgement is None or judgement.version):
-            queued[row["occurrence_id"]] = opened[row["schedule_id"]].get(row["occurrence_id"], 0)
+            queued[occurrence_of(row)] = opened[schedule_of(row)].get(occurrence_of(row), 0)
         elif judgement is None:
             claims.append(Claim(row, terms.attempt(row), row["revision_id"], row["version"]))
         elif judgement.version:
@@ -110,7 +110,7 @@ def _not_taken(rows: Sequence[Delivery], terms: Terms) -> Decisions[Sequence[Del
 
 def _opened(rows: Sequence[Delivery]) -> Decisions[dict[str, dict[str, int]]]:
     """What is open of the schedules some of whose rows wait for an earlier occurrence."""
-    queueing = {row["schedule_id"] for row in rows if row.get("after_occurrence")}
+    queueing = {schedule_of(row) for row in rows if row.get("after_occurrence")}
     if not queueing:
         return {}
     opened: dict[str, dict[str, int]] = yield ReadOpen(queueing)
@@ -120,7 +120,7 @@ def _opened(rows: Sequence[Delivery]) -> Decisions[dict[str, dict[str, int]]]:
 def _waits(row: Delivery, opened: Mapping[str, Mapping[str, int]]) -> bool:
     """Whether the occurrence that has to end before this row still has something open. What a person ordered waits for none."""
     before = row.get("after_occurrence")
-    return before is not None and not row.get("ordered") and before in opened.get(row["schedule_id"], ())
+    return before is not None and not row.get("ordered") and before in opened.get(schedule_of(row), ())
 
 
 def _by_patience(queued: Mapping[str, int]) -> dict[int, list[str]]:
@@ -142,8 +142,8 @@ def _judge(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decision
     """A judgement for each row that its schedule planned. The schedule is read after the row was."""
     if not rows:
         return {}
-    schedules: dict[str, Schedule] = yield ReadSchedules({row["schedule_id"] for row in rows})
-    instants = {(row["schedule_id"], row["due_at"]) for row in rows}
+    schedules: dict[str, Schedule] = yield ReadSchedules({schedule_of(row) for row in rows})
+    instants = {(schedule_of(row), row["due_at"]) for row in rows}
     doubtful = [
         (name, at) for name, at in instants if name in schedules and _may_be_skipped(schedules[name], at, terms)
     ]
@@ -155,7 +155,7 @@ def _judge(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> Decision
         (name, at): _rule_on(schedules.get(name), at, (name, at) in skipped, texts, terms, cache)
         for name, at in instants
     }
-    return {row["_id"]: rulings[row["schedule_id"], row["due_at"]] for row in rows}
+    return {row["_id"]: rulings[schedule_of(row), row["due_at"]] for row in rows}
 
 
 def _may_be_skipped(schedule: Schedule, at: datetime, terms: Terms) -> bool:

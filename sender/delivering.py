@@ -6,7 +6,18 @@ from datetime import datetime, timedelta
 from fencepost import breaker
 from fencepost.clock import Clock
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
-from fencepost.deliveries import Attempt, Delivery, Outcome, OutcomeKind, Settlement, State, released
+from fencepost.deliveries import (
+    EXPIRED,
+    Attempt,
+    Delivery,
+    Outcome,
+    OutcomeKind,
+    Settlement,
+    State,
+    is_worthless,
+    released,
+    schedule_of,
+)
 from fencepost.errors import Invalid
 from fencepost.messages import CannotRender, Mail
 from fencepost.retries import wait_seconds
@@ -60,6 +71,8 @@ class _Try:
 def _ending(this: _Try, chance: float) -> Decisions[Settle]:
     """How it ends: written, past the fence, trusted, called."""
     row = this.item.row
+    if is_worthless(row, this.clock.now()):
+        return this.ends(State.EXPIRED, "expired", EXPIRED, reason=EXPIRED)
     try:
         mail = this.item.renderer.mail(row["_id"], row["attempt_no"], row["recipient"])
     except Exception as error:  # noqa: BLE001 whatever a text does, it fails its own mail alone
@@ -70,6 +83,8 @@ def _ending(this: _Try, chance: float) -> Decisions[Settle]:
     trusted = yield CheckTrust(row["shard"], this.item.attempt["token"], this.call_ends())
     if not trusted or not this.in_time():
         return this.released("The lease, or the attempt's deadline, would not outlast the call; nothing was called.")
+    if row.get("test"):
+        return this.ends(State.ACCEPTED, "accepted", "A test key asked for it: no provider was called.")
     this.record["called_at"] = this.clock.now()
     try:
         outcome: Outcome = yield Call(this.item.attempt["provider"], mail)
@@ -116,7 +131,7 @@ def _stopped_by_breaker(this: _Try, answer: FenceAnswer) -> Decisions[Settle | N
     other = breaker.copied(row, answer.copy_of)
     if not other:
         return None
-    if not (yield Freeze(row["schedule_id"], f"The breaker stopped {row['_id']}, a copy of {other}.")):
+    if not (yield Freeze(schedule_of(row), f"The breaker stopped {row['_id']}, a copy of {other}.")):
         return this.released("The breaker stopped it, and could not put that on record; nothing was called.")
     why = f"A copy of {other}: same schedule, content and recipients. The breaker held it, and froze the schedule; nothing was called."
     this.record["copy_of"] = other
@@ -161,7 +176,8 @@ def _fields(outcome: Outcome, row: Delivery, patience: Patience, clock: Clock, c
                 cap_seconds=patience.retry_cap_seconds,
                 chance=chance,
             )
-            return {"reason": outcome.detail, "not_before": clock.now() + timedelta(seconds=wait)}
+            again = clock.now() + timedelta(seconds=wait)
+            return {"reason": outcome.detail, "not_before": min(again, row.get("expires_at") or again)}
     return {"reason": outcome.detail}
 
 

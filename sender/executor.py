@@ -86,7 +86,7 @@ class Executor:
         store = self._store
         match effect:
             case effects.ReadRevisions(ids):
-                return store.revisions.find(ids) if ids else {}
+                return store.texts(ids)
             case effects.ReadSchedules(ids):
                 return store.schedules.find(ids)
             case effects.ReadSkips(instants):

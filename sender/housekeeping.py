@@ -70,6 +70,7 @@ class Housekeeper:
             (self.rescue_abandoned, 2),
             (self.record_refusals, 4),
             (self.watch_providers, 4),
+            (self.end_worthless, 4),
             (self.archive_finished, 8),
             (self.watch_fence, 8),
         ]
@@ -160,6 +161,12 @@ class Housekeeper:
                 self._refused_by.discard(name)
                 if refused:
                     log.info("The provider takes mail again.", action="provider.accepts", provider=name)
+
+    def end_worthless(self) -> None:
+        """Let mail expire that waits past its time to live, for a provider that is away, say."""
+        shards = [shard for shard, held in self.leases.held().items() if not held.draining]
+        if shards and (ended := self.store.emails.expire(shards, milliseconds(self.timekeeper.now()))):
+            log.warning("Mails have expired before they could be sent.", action="delivery.expired", count=ended)
 
     def watch_fence(self) -> None:
         """Look after Redis, also while there is no mail to find out with."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from fencepost.deliveries import Delivery, Settlement
+from fencepost.deliveries import Delivery, Settlement, schedule_of
 from fencepost.events import Event
 from fencepost.messages import message_id
 from fencepost.occurrences import Origin
@@ -32,11 +32,9 @@ def reconcile_all(
     settling window must not hang on a sender's. At most so many are looked up; the others come in a later round."""
     texts: dict[str, Revision] = yield ReadRevisions({row["revision_id"] for row in rows if row["revision_id"]})
     policies = {row["_id"]: _policy(row, texts) for row in rows}
-    unsure = {(row["schedule_id"], row["due_at"]) for row in rows if _may_be_skipped(row)}
+    unsure = {(schedule_of(row), row["due_at"]) for row in rows if _may_be_skipped(row)}
     skipped: set[tuple[str, datetime]] = (yield ReadSkips(unsure)) if unsure else set()
-    never_called = {
-        row["_id"] for row in rows if _may_be_skipped(row) and (row["schedule_id"], row["due_at"]) in skipped
-    }
+    never_called = {row["_id"] for row in rows if _may_be_skipped(row) and (schedule_of(row), row["due_at"]) in skipped}
     events: dict[str, list[Event]] = yield ReadEvents([row["_id"] for row in rows])
     traces = {row["_id"]: told(events.get(row["_id"], [])) for row in rows}
     wanting = [

@@ -1,24 +1,27 @@
 """The only importer of pymongo: one module a collection, each with its queries and the indexes they use."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from pymongo.database import Database
 
-from fencepost import settings
+from fencepost import ids, settings
 from fencepost.store.audit import Audits
 from fencepost.store.cluster import ClusterRecords
 from fencepost.store.deliveries import Deliveries
 from fencepost.store.doubts import Doubts
+from fencepost.store.emails import Emails
 from fencepost.store.events import Events
 from fencepost.store.findings import Findings
 from fencepost.store.hooks import Hooks
 from fencepost.store.idempotency import IdempotencyKeys
+from fencepost.store.messages import Messages
 from fencepost.store.migrations import migrate, pending
 from fencepost.store.mongodb import Document, answering, connect, server_time
 from fencepost.store.occurrences import Occurrences
 from fencepost.store.reports import Reports
-from fencepost.store.revisions import Revisions
+from fencepost.store.revisions import Revision, Revisions
 from fencepost.store.schedules import Schedules
 from fencepost.store.waiting import Waiting
 
@@ -41,6 +44,8 @@ class Store:
     waiting: Waiting
     audits: Audits
     findings: Findings
+    messages: Messages
+    emails: Emails
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -61,6 +66,8 @@ class Store:
             Waiting(database),
             Audits(database),
             Findings(database),
+            Messages(database),
+            Emails(database),
         )
 
     def migrate(self) -> list[str]:
@@ -69,6 +76,14 @@ class Store:
 
     def pending_migrations(self) -> list[str]:
         return pending(self.database)
+
+    def texts(self, text_ids: Iterable[str]) -> dict[str, Revision]:
+        """Those that exist of these texts, by id: revisions of schedules, and messages of API requests."""
+        wanted = set(text_ids)
+        of_requests = {text_id for text_id in wanted if text_id.startswith(ids.MESSAGE)}
+        of_schedules = wanted - of_requests
+        found = self.revisions.find(of_schedules) if of_schedules else {}
+        return found | self.messages.find(of_requests) if of_requests else found
 
     def now(self) -> datetime:
         """What the server's clock says, aware UTC. Raises Unreachable."""

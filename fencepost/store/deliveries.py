@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -26,10 +26,12 @@ _REMARKABLE = [
 
 INDEXES = [
     IndexModel(
-        [("shard", ASCENDING), ("queue_at", ASCENDING)], name="pending", partialFilterExpression={"state": "pending"}
+        [("shard", ASCENDING), ("queue_at", ASCENDING), ("not_before", ASCENDING)],
+        name="pending",
+        partialFilterExpression={"state": "pending"},
     ),
     IndexModel(
-        [("shard", ASCENDING), ("not_before", ASCENDING), ("queue_at", ASCENDING)],
+        [("shard", ASCENDING), ("low", ASCENDING), ("not_before", ASCENDING), ("queue_at", ASCENDING)],
         name="ready",
         partialFilterExpression={"state": "pending"},
     ),
@@ -47,6 +49,16 @@ INDEXES = [
         partialFilterExpression={"state": {"$in": DOUBTFUL}},
     ),
     IndexModel([("schedule_id", ASCENDING)], name="open", partialFilterExpression={"state": {"$in": OPEN}}),
+    IndexModel(
+        [("shard", ASCENDING), ("expires_at", ASCENDING)],
+        name="expiring",
+        partialFilterExpression={"state": "pending", "expires_at": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}},
+    ),
+    IndexModel(
+        [("owner_id", ASCENDING)], name="waiting", partialFilterExpression={"state": "pending", "origin": "api"}
+    ),
+    IndexModel([("batch_id", ASCENDING), ("_id", DESCENDING)], name="of_batch", sparse=True),
+    IndexModel([("tags", ASCENDING), ("_id", DESCENDING)], name="tags", sparse=True),
     IndexModel([("occurrence_id", ASCENDING)], name="of_occurrence"),
     IndexModel([("schedule_id", ASCENDING), ("_id", DESCENDING)], name="of_schedule"),
     IndexModel([("to.email", ASCENDING), ("_id", DESCENDING)], name="to"),
@@ -75,24 +87,30 @@ class Deliveries:
         return mine.keys() - taken
 
     def pending(self, shards: Iterable[int], now: datetime, limit: int) -> list[Delivery]:
-        """What may be claimed now, in the order of the queue; behind it, where there is room, what a long list queues for later
-        although it may be claimed now. Two queries, so that neither reads what may not: jitter and retries put much of that ahead.
-        """
+        """What may be claimed now, in the order of the queue; behind it, where there is room, what a long list or a caller's flood
+        queues for later although it may be claimed now; and behind that what is of low priority. Queries of their own, so that
+        none reads what may not be claimed yet: jitter and retries put much of that ahead."""
         query = {"shard": {"$in": list(shards)}, "state": "pending", "not_before": {"$lte": now}}
         deliveries = self.database.deliveries
         with answering():
             rows = list(deliveries.find({**query, "queue_at": {"$lte": now}}).sort("queue_at", 1).limit(limit))
-            if left := limit - len(rows):
-                ahead = deliveries.find({**query, "queue_at": {"$gt": now}})
-                rows += ahead.sort([("not_before", 1), ("queue_at", 1)]).limit(left)
+            for low in (None, True):
+                if left := limit - len(rows):
+                    ahead = deliveries.find({**query, "low": low, "queue_at": {"$gt": now}})
+                    rows += ahead.sort([("not_before", 1), ("queue_at", 1)]).limit(left)
         return cast("list[Delivery]", rows)
 
     def next_queued_at(self, shards: Iterable[int], after: datetime) -> datetime | None:
         """When the next waiting delivery (a retry, say) may be claimed."""
-        query = {"shard": {"$in": list(shards)}, "state": "pending", "queue_at": {"$gt": after}}
+        query = {
+            "shard": {"$in": list(shards)},
+            "low": {"$in": [None, True]},
+            "state": "pending",
+            "not_before": {"$gt": after},
+        }
         with answering():
-            row = self.database.deliveries.find_one(query, {"queue_at": 1, "_id": 0}, sort=[("queue_at", 1)])
-        return row["queue_at"] if row else None
+            row = self.database.deliveries.find_one(query, {"not_before": 1, "_id": 0}, sort=[("not_before", 1)])
+        return row["not_before"] if row else None
 
     def claim(self, claims: Sequence[Claim], *, claim_id: str, epoch: str, deadline: datetime) -> set[str]:
         """W3: pending -> sending, if the row is as it was read and its token is not above ours. Returns the attempt ids

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 
 from pymongo.database import Database
 
-from fencepost.store import deliveries, events, findings, hooks, idempotency, occurrences, revisions, schedules
+from fencepost.store import (
+    deliveries,
+    events,
+    findings,
+    hooks,
+    idempotency,
+    messages,
+    occurrences,
+    revisions,
+    schedules,
+)
 from fencepost.store.mongodb import Document, answering
 
 
@@ -20,12 +30,27 @@ def _create_indexes(database: Database[Document]) -> None:
         "events": events.INDEXES,
         "hooks": hooks.INDEXES,
         "findings": findings.INDEXES,
+        "messages": messages.INDEXES,
     }.items():
         database[collection].create_indexes(indexes)
     database.cluster.update_one({"_id": "refusals"}, {"$setOnInsert": {"stale": 0}}, upsert=True)
 
 
-MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [("0001_indexes", _create_indexes)]
+def _index_api_mail(database: Database[Document]) -> None:
+    """What mail by API brought: `pending` and `ready` have one key more than in 0001."""
+    database.messages.create_indexes(messages.INDEXES)
+    found = database.deliveries.index_information()
+    for index in deliveries.INDEXES:
+        name = index.document["name"]
+        if name in found and found[name]["key"] != list(index.document["key"].items()):
+            database.deliveries.drop_index(name)
+    database.deliveries.create_indexes(deliveries.INDEXES)
+
+
+MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
+    ("0001_indexes", _create_indexes),
+    ("0002_api_mail", _index_api_mail),
+]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 
 

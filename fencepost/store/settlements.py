@@ -1,11 +1,24 @@
 """W7 as MongoDB sees it: one update pipeline that gives each row the outcome of its own attempt."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from fencepost.deliveries import Author, Settlement, State
+from fencepost.priorities import WEIGHTS
 from fencepost.schedules import milliseconds
 from fencepost.store.mongodb import Document, each_its_own, own
+
+_WEIGHT_MS = {
+    "$switch": {
+        "branches": [
+            {"case": {"$eq": ["$priority", priority.value]}, "then": weight // timedelta(milliseconds=1)}
+            for priority, weight in WEIGHTS.items()
+        ],
+        "default": 0,
+    }
+}
+"""How much a row's priority moves it in the queue."""
 
 _NO_NEWS = {State.UNKNOWN, State.HELD, State.ACCEPTED}
 """Where a row may be of which its owner says `unknown`, that being no more than is known already."""
@@ -70,7 +83,9 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
     }
     if any(settlement.not_before for settlement in settlements):
         wait = own([settlement.not_before for settlement in settlements])
-        expressions |= {"not_before": {"$ifNull": [wait, "$not_before"]}, "queue_at": {"$ifNull": [wait, "$queue_at"]}}
+        in_turn = {"$add": [wait, _WEIGHT_MS]}
+        expressions["not_before"] = {"$ifNull": [wait, "$not_before"]}
+        expressions["queue_at"] = {"$ifNull": [in_turn, "$queue_at"]}
     if any(settlement.state is State.UNKNOWN for settlement in settlements):
         # Counted by the server's clock, from entering the state: the settling window must not hang on a sender's clock.
         enters = own([settlement.state is State.UNKNOWN for settlement in settlements])

@@ -42,7 +42,7 @@ class Scans:
     def next_queued_at(self, shards: Collection[int], after: datetime) -> Steps[datetime | None]:
         def run() -> datetime | None:
             return min(
-                (row["queue_at"] for row in self._of(shards, "pending") if row["queue_at"] > after), default=None
+                (row["not_before"] for row in self._of(shards, "pending") if row["not_before"] > after), default=None
             )
 
         return (yield from command("next queued", run))
