@@ -6,6 +6,7 @@ the same id and the database's unique index decides who was first.
 """
 
 import hashlib
+import secrets
 from datetime import UTC, datetime, timedelta
 
 from ulid import ULID
@@ -17,9 +18,11 @@ BATCH, MESSAGE = "bat", "msg"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def new_id(prefix: str) -> str:
-    """A fresh id such as `sch_01JD…`: now, and 80 random bits."""
-    return f"{prefix}_{ULID()}"
+def new_id(prefix: str, at: datetime | None = None) -> str:
+    """A fresh id such as `sch_01JD…`: that instant, by default now, and 80 random bits."""
+    if at is None:
+        return f"{prefix}_{ULID()}"
+    return f"{prefix}_{ULID(round(at.timestamp() * 1000).to_bytes(6) + secrets.token_bytes(10))}"
 
 
 def occurrence_id(schedule_id: str, instant: datetime) -> str:

@@ -93,7 +93,6 @@ APIS = (
     previews.bp,
     occurrences.bp,
     emails.bp,
-    posting.bp,
     batches.bp,
     email_verbs.bp,
     cluster.bp,

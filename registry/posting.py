@@ -17,7 +17,8 @@ from fencepost.logs import get_logger
 from fencepost.store.messages import Message
 from registry.answers.batches import BatchMade, BatchResult, EmailsMade
 from registry.caller import owner
-from registry.documenting import TAGS, answers, blueprint, problems, takes
+from registry.documenting import answers, problems, takes
+from registry.emails import bp
 from registry.idempotency import answer_once
 from registry.incoming import document
 from registry.inputs import IdempotencyKey
@@ -25,7 +26,6 @@ from registry.parts import Parts, parts
 from registry.replies import Reply, nudge_afterwards
 
 log = get_logger(__name__)
-bp = blueprint("posting", __name__, TAGS["emails"])
 
 EXAMPLE = {
     "from": "Shop <shop@example.com>",
@@ -61,7 +61,7 @@ def send_email(header: IdempotencyKey) -> Response:
     `scheduled_at` on. What the answer names is on record: it is sent, or says why not.
     """
     p = parts()
-    return answer_once(p, header.idempotency_key, _new_batch, lambda batch_id: _send_one(p, batch_id))
+    return answer_once(p, header.idempotency_key, lambda: _new_batch(p), lambda batch_id: _send_one(p, batch_id))
 
 
 @bp.post(
@@ -80,11 +80,11 @@ def send_emails(header: IdempotencyKey) -> Response:
     Only if none is right the answer is 422. An Idempotency-Key covers all of them.
     """
     p = parts()
-    return answer_once(p, header.idempotency_key, _new_batch, lambda batch_id: _send_several(p, batch_id))
+    return answer_once(p, header.idempotency_key, lambda: _new_batch(p), lambda batch_id: _send_several(p, batch_id))
 
 
-def _new_batch() -> str:
-    return ids.new_id(ids.BATCH)
+def _new_batch(p: Parts) -> str:
+    return ids.new_id(ids.BATCH, p.clock.now())
 
 
 def _send_one(p: Parts, batch_id: str) -> Reply:

@@ -15,7 +15,11 @@ _FENCE = {
     "TAKEN": "Refused by the fence: another attempt holds this mail.",
 }
 _RESENT = {State.PENDING.value: "resend"}
-_BY_HAND = {"api": "Asked for by API.", "trigger": "Triggered by hand.", "backfill": "Backfilled by hand, for the instant it is due at."}
+_BY_HAND = {
+    "api": "Asked for by API.",
+    "trigger": "Triggered by hand.",
+    "backfill": "Backfilled by hand, for the instant it is due at.",
+}
 _STILL = (State.PENDING.value, State.SENDING.value)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
-from fencepost.deliveries import Author, Delivery, Outcome, OutcomeKind, Settlement, State
+from fencepost.deliveries import Author, Delivery, Outcome, OutcomeKind, Settlement, State, occurrence_of, schedule_of
 from fencepost.events import Event, EventKind
 from fencepost.messages import Mail
 from fencepost.schedules import Schedule
@@ -139,7 +139,7 @@ class NeverEnds(Deliveries):
     def open_occurrences(self, schedule_ids: Collection[str]) -> Steps[dict[str, dict[str, int]]]:
         yield from super().open_occurrences(schedule_ids)
         return {
-            name: {row["occurrence_id"]: 1 for row in self.rows.values() if row["schedule_id"] == name}
+            name: {occurrence_of(row): 1 for row in self.rows.values() if schedule_of(row) == name}
             for name in schedule_ids
         }
 

@@ -4,7 +4,7 @@ open, from the writes alone."""
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from fencepost.deliveries import Delivery
+from fencepost.deliveries import Delivery, schedule_of
 from fencepost.schedules import Schedule
 from tests.simulation.clocks import BEGINNING, Time
 from tests.simulation.decisions import Must
@@ -27,12 +27,12 @@ class Pacing:
 
     def delivery(self, before: Delivery | None, after: Delivery, longest: timedelta) -> None:
         """A write. `longest`: the most that any text of its schedule puts it off."""
-        name, which = after["_id"], (after["schedule_id"], after["due_at"])
+        name, which = after["_id"], (schedule_of(after), after["due_at"])
         if before is None:
             self._not_before[name] = after["not_before"]
             wait = after["not_before"] - after["due_at"]
             self._must(timedelta(0) <= wait <= longest, f"{name} is put off by {wait}, which no text asks for")
-            if any(after["due_at"] <= last for _, last in self._passes[after["schedule_id"]]):
+            if any(after["due_at"] <= last for _, last in self._passes[schedule_of(after)]):
                 # Its pass came too late: another has decided about this instant without it, and nobody waits for it.
                 self._reopened.add(name)
         is_open, was_open = after["state"] in _OPEN, before is not None and before["state"] in _OPEN
@@ -57,7 +57,7 @@ class Pacing:
         if text is None or text.overlap == "allow":
             return
         for (schedule_id, due_at), opened in self._open.items():
-            if schedule_id == row["schedule_id"] and due_at < row["due_at"]:
+            if schedule_id == schedule_of(row) and due_at < row["due_at"]:
                 # What was sent again since, its owner's policy or a person has sent again: nobody waited for that.
                 ahead = opened - self._reopened
                 self._must(not ahead, f"{name} is called while {ahead} of an earlier occurrence is open")

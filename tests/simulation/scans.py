@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from fencepost.deliveries import Delivery
+from fencepost.deliveries import Delivery, occurrence_of, schedule_of
 from tests.simulation.steps import Steps, ask
 
 T = TypeVar("T")
@@ -26,8 +26,8 @@ class Scans:
             found: dict[str, dict[str, int]] = {}
             for row in self.rows.values():
                 if row["schedule_id"] in schedule_ids and row["state"] in _OPEN and row["origin"] == "schedule":
-                    of_schedule = found.setdefault(row["schedule_id"], {})
-                    of_schedule[row["occurrence_id"]] = of_schedule.get(row["occurrence_id"], 0) + 1
+                    of_schedule = found.setdefault(schedule_of(row), {})
+                    of_schedule[occurrence_of(row)] = of_schedule.get(occurrence_of(row), 0) + 1
             return found
 
         return (yield from command("read open occurrences", run))

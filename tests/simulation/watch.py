@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
-from fencepost.deliveries import Attempt, Delivery
+from fencepost.deliveries import Attempt, Delivery, schedule_of
 from fencepost.messages import Mail
 from fencepost.schedules import Schedule, Version
 from tests.simulation.clocks import BEGINNING, Time
@@ -60,7 +60,7 @@ class Watch:
         if number and attempt:
             known = self._numbers.setdefault((name, number), attempt)
             self._must(known == attempt, f"number {number} of {short(name)} is that of {known} and of {attempt}")
-        longest = max((TEXTS[self.text(version)].jitter for version in self.edits[after["schedule_id"]]), default=0)
+        longest = max((TEXTS[self.text(version)].jitter for version in self.edits[schedule_of(after)]), default=0)
         self.pacing.delivery(before, after, timedelta(seconds=longest))
         if before is None:
             return
@@ -141,7 +141,7 @@ class Watch:
         owner = self.owner(row)
         if self.people.orders[name]:
             return  # whatever its schedule says by now
-        versions = self.edits[row["schedule_id"]]
+        versions = self.edits[schedule_of(row)]
         if not self.restored:
             self.pacing.calls(row, TEXTS[self.text(versions[0])] if len(versions) == 1 else None)
         due = owner is not None and owner.runs and row["due_at"] in TEXTS[self.text(owner)].instants()
@@ -178,7 +178,7 @@ class Watch:
         return str(revision.definition["on_unknown"]) if revision else "hold"
 
     def owner(self, row: Delivery) -> Version | None:
-        versions = self.edits.get(row["schedule_id"], [])
+        versions = self.edits.get(schedule_of(row), [])
         return next((version for version in reversed(versions) if version.since < row["due_at"]), None)
 
     def text(self, version: Version) -> str:
@@ -187,7 +187,7 @@ class Watch:
     def _frozen(self, row: Delivery) -> bool:
         if row["origin"] != "schedule" or self.people.orders[row["_id"]]:
             return True
-        schedule, instant = self.store.schedules.rows[row["schedule_id"]], row["due_at"]
+        schedule, instant = self.store.schedules.rows[schedule_of(row)], row["due_at"]
         return instant <= max(schedule.versions[-1].since, schedule.last_run_at or schedule.versions[-1].since)
 
     def _must(self, holds: object, what: str) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from fencepost import ids
-from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
+from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State, schedule_of
 from fencepost.store import Store
 from fencepost.store.claims import Claim
 from tests.support.rows import attempt, now, planned, sending
@@ -206,7 +206,7 @@ def test_pending_ones_come_in_the_order_of_the_queue_and_not_before_their_time(s
 def test_a_pause_cancels_what_is_pending_and_names_what_is_under_way(store: Store) -> None:
     rows = pending(3)
     store.deliveries.insert([sending(rows[0]), *rows[1:]])
-    under_way = store.deliveries.cancel_of_schedule(rows[0]["schedule_id"], rows[0]["due_at"], "paused")
+    under_way = store.deliveries.cancel_of_schedule(schedule_of(rows[0]), rows[0]["due_at"], "paused")
     assert under_way == [rows[0]["_id"]]
     assert [stored(store, row)["state"] for row in rows] == ["sending", "cancelled", "cancelled"]
 
@@ -215,7 +215,7 @@ def test_a_pause_that_is_written_late_leaves_what_was_planned_after_a_resume(sto
     before, after = pending(2)
     after = {**after, "due_at": before["due_at"] + timedelta(seconds=1)}
     store.deliveries.insert([before, after])
-    store.deliveries.cancel_of_schedule(before["schedule_id"], before["due_at"], "paused")
+    store.deliveries.cancel_of_schedule(schedule_of(before), before["due_at"], "paused")
     assert [stored(store, row)["state"] for row in (before, after)] == ["cancelled", "pending"]
 
 
@@ -229,7 +229,7 @@ def pending_again(rows: list[Delivery]) -> list[Delivery]:
 def test_a_schedule_has_open_mail_until_nothing_of_it_is_pending_sending_or_unknown(store: Store) -> None:
     row = sending(pending(1)[0])
     store.deliveries.insert([row])
-    mine = row["schedule_id"]
+    mine = schedule_of(row)
     assert store.deliveries.with_open([mine, "sch_other"]) == {mine}
     store.deliveries.settle([settle(row, State.UNKNOWN)])
     assert store.deliveries.with_open([mine, "sch_other"]) == {mine}, "it may be sent again"

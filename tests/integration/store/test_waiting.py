@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from fencepost import ids
-from fencepost.deliveries import Delivery
+from fencepost.deliveries import Delivery, occurrence_of
 from fencepost.occurrences import Origin
 from fencepost.schedules import Schedule
 from fencepost.store import Store
@@ -42,7 +42,7 @@ def test_putting_off_keeps_the_order_and_what_was_put_off_already(store: Store) 
     store.deliveries.insert(rows)
     retried = moment + timedelta(minutes=1)
     store.deliveries.defer([rows[-1]["_id"]], retried)
-    store.waiting.defer([rows[0]["occurrence_id"]], moment, moment + SECOND)
+    store.waiting.defer([occurrence_of(rows[0])], moment, moment + SECOND)
     stand = [store.deliveries.get("local", row["_id"]) for row in rows]
     assert [row["not_before"] for row in stand] == [moment + SECOND] * 4 + [retried]
     assert stand[-1]["queue_at"] == retried

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from fencepost import ids
-from fencepost.deliveries import Delivery
+from fencepost.deliveries import Delivery, occurrence_of
 from fencepost.planning import Limits
 from fencepost.rules import RuleCache
 from fencepost.schedules import Schedule, Stop, edited
@@ -88,15 +88,15 @@ def done_with(made: Schedule, rows: list[Delivery], opened: Mapping[str, Mapping
 def test_what_waits_is_put_off_with_all_of_its_occurrence() -> None:
     made = queueing()
     row = row_after(made)
-    opened = {made.id: {ids.occurrence_id(made.id, EARLIER): 1, row["occurrence_id"]: 1}}
+    opened = {made.id: {ids.occurrence_id(made.id, EARLIER): 1, occurrence_of(row): 1}}
     [put_off] = done_with(made, [row], opened)
-    assert put_off == DeferOccurrences([row["occurrence_id"]], NOON, NOON + timedelta(seconds=1))
+    assert put_off == DeferOccurrences([occurrence_of(row)], NOON, NOON + timedelta(seconds=1))
 
 
 def test_a_long_list_is_left_alone_for_longer() -> None:
     made = queueing()
     row = row_after(made)
-    opened = {made.id: {ids.occurrence_id(made.id, EARLIER): 1, row["occurrence_id"]: 5000}}
+    opened = {made.id: {ids.occurrence_id(made.id, EARLIER): 1, occurrence_of(row): 5000}}
     [put_off] = done_with(made, [row], opened)
     assert isinstance(put_off, DeferOccurrences)
     assert put_off.until == NOON + timedelta(seconds=6)
@@ -105,7 +105,7 @@ def test_a_long_list_is_left_alone_for_longer() -> None:
 def test_it_is_claimed_once_nothing_of_the_one_before_is_open() -> None:
     made = queueing()
     row = row_after(made)
-    [claims] = done_with(made, [row], {made.id: {row["occurrence_id"]: 1}})
+    [claims] = done_with(made, [row], {made.id: {occurrence_of(row): 1}})
     assert isinstance(claims, ClaimRows)
     assert [claim.row["_id"] for claim in claims.claims] == [row["_id"]]
 
