@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ulid import ULID
 
 SCHEDULE, REVISION, OCCURRENCE, DELIVERY, ATTEMPT, CLAIM, BACKFILL = "sch", "rev", "occ", "eml", "att", "clm", "bkf"
-BATCH, MESSAGE = "bat", "msg"
+BATCH, MESSAGE, SUPPRESSION = "bat", "msg", "sup"
 """Prefixes of ids. A delivery is shown by the API as an email, hence `eml`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,6 +48,11 @@ def delivery_id(source: str, instant: datetime, recipient: str) -> str:
 def message_id(batch: str, index: int) -> str:
     """The one id of a batch's message of this index."""
     return _derived(MESSAGE, instant_of(batch), batch, str(index))
+
+
+def suppression_id(owner: str, email: str, scope: str) -> str:
+    """The one id of the suppression of an owner's mail to an address in a scope."""
+    return _derived(SUPPRESSION, _EPOCH, owner, email, scope)
 
 
 def first_id(prefix: str, instant: datetime) -> str:

@@ -1,6 +1,6 @@
 """Messages: from what an owner wrote to the mail that a provider is asked to send."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ from liquid import BoundTemplate, Environment, Mode, StrictUndefined
 from liquid.exceptions import LiquidError, UndefinedError
 
 from fencepost.errors import FencepostError
+from fencepost.unsubscribing import headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,23 @@ class Renderer:
                 if name == "subject" and any(character < " " for character in text):
                     yield f"to/{index}/variables", "would put a line break into the subject"
 
-    def mail(self, delivery_id: str, attempt_no: int, recipient: str) -> Mail:
-        """The mail to one recipient (a key as in fencepost.occurrences.recipients). Raises CannotRender."""
+    def addresses(self, recipient: str) -> list[str]:
+        """All to whom the mail of this recipient (a key as in fencepost.occurrences.recipients) would go, cc and bcc included."""
+        message = self._message
+        entry = self._by_email.get(recipient)
+        to = message["to"] if self._together else [entry] if entry else []
+        return [address["email"] for address in (*to, *message["cc"], *message["bcc"])]
+
+    def mail(
+        self, delivery_id: str, attempt_no: int, recipient: str, link: str = "", without: Collection[str] = ()
+    ) -> Mail:
+        """The mail to one recipient (a key as in fencepost.occurrences.recipients). `link` is where to unsubscribe, empty for mail
+        that offers none; addresses in `without` are left out. Raises CannotRender."""
         message = self._message
         if self._together:
-            to, values = message["to"], _values(message["to"][0])
+            to, values = message["to"], _values(message["to"][0], link)
         elif (entry := self._by_email.get(recipient)) is not None:
-            to, values = [entry], _values(entry)
+            to, values = [entry], _values(entry, link)
         else:
             raise CannotRender("this recipient is not in the text of the version that owns the instant")
         filled = {name: _fill(self._templates[name], name, values) for name in _TEMPLATED}
@@ -106,14 +117,14 @@ class Renderer:
             attempt_no=attempt_no,
             message_id=message_id(delivery_id, message),
             sender=sender,
-            to=tuple(_address(address) for address in to),
-            cc=tuple(_address(address) for address in message["cc"]),
-            bcc=tuple(_address(address) for address in message["bcc"]),
+            to=_but(to, without),
+            cc=_but(message["cc"], without),
+            bcc=_but(message["bcc"], without),
             reply_to=_address(message["reply_to"]) if message["reply_to"] else None,
             subject=filled["subject"] or "",
             text=filled["text"],
             html=filled["html"],
-            headers=message["headers"],
+            headers=_with_link(message["headers"], link),
             tags=tuple(message["tags"]),
             metadata=message["metadata"],
         )
@@ -154,8 +165,20 @@ def _fill(template: "BoundTemplate | str | None", name: str, values: Mapping[str
         raise CannotRender(f"{name}: {_first_line(error)}") from error
 
 
-def _values(recipient: Mapping[str, Any]) -> dict[str, Any]:
-    return {**recipient.get("variables", {}), "name": recipient.get("name") or "", "email": recipient["email"]}
+def _values(recipient: Mapping[str, Any], link: str = "") -> dict[str, Any]:
+    own = {"name": recipient.get("name") or "", "email": recipient["email"], "unsubscribe_url": link}
+    return {**recipient.get("variables", {}), **own}
+
+
+def _with_link(own: Mapping[str, str], link: str) -> Mapping[str, str]:
+    """The owner's headers, and those of the link unless they have their own way."""
+    if not link or any(name.lower() == "list-unsubscribe" for name in own):
+        return own
+    return {**own, **headers(link)}
+
+
+def _but(addresses: Iterable[Mapping[str, Any]], without: Collection[str]) -> tuple[Address, ...]:
+    return tuple(_address(address) for address in addresses if address["email"] not in without)
 
 
 def _address(entry: Mapping[str, Any]) -> Address:

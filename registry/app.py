@@ -28,6 +28,8 @@ from registry import (
     reports,
     schedule_verbs,
     schedules,
+    suppressions,
+    unsubscribing,
 )
 from registry.answers.audit import AuditAnswer
 from registry.answers.batches import BatchAnswer, BatchMade, EmailsMade, Replayed
@@ -35,6 +37,7 @@ from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
+from registry.answers.suppressions import SuppressionAnswer, SuppressionList
 from registry.inputs import (
     BackfillInput,
     CancelInput,
@@ -66,6 +69,8 @@ SHAPES = [
     BatchMade,
     BatchAnswer,
     Replayed,
+    SuppressionAnswer,
+    SuppressionList,
     ClusterAnswer,
     AuditAnswer,
     reports.Activity,
@@ -81,6 +86,7 @@ INPUTS: list[type[BaseModel]] = [
     RescheduleInput,
     ReplayInput,
     *posting.INPUTS,
+    suppressions.SuppressionInput,
     hooks.HookInput,
     Nothing,
 ]
@@ -94,6 +100,7 @@ APIS = (
     occurrences.bp,
     emails.bp,
     batches.bp,
+    suppressions.bp,
     email_verbs.bp,
     cluster.bp,
     audit.bp,
@@ -110,6 +117,10 @@ class ScheduleIdConverter(BaseConverter):
 
 class BatchIdConverter(BaseConverter):
     regex = "bat_[0-9A-HJKMNP-TV-Z]{26}"
+
+
+class SuppressionIdConverter(BaseConverter):
+    regex = "sup_[0-9A-HJKMNP-TV-Z]{26}"
 
 
 class EmailIdConverter(BaseConverter):
@@ -129,7 +140,12 @@ def create_app(parts: Parts) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.registry.max_body_bytes
     app.url_map.merge_slashes = False  # an address has one spelling, and nothing is redirected
-    app.url_map.converters |= {"schedule": ScheduleIdConverter, "email": EmailIdConverter, "batch": BatchIdConverter}
+    app.url_map.converters |= {
+        "schedule": ScheduleIdConverter,
+        "email": EmailIdConverter,
+        "batch": BatchIdConverter,
+        "suppression": SuppressionIdConverter,
+    }
     app.extensions[EXTENSION] = parts
 
     metrics = Metrics()
@@ -141,6 +157,7 @@ def create_app(parts: Parts) -> OpenAPI:
     for api in APIS:
         app.register_api(api)
     app.register_blueprint(docs.bp)
+    app.register_blueprint(unsubscribing.bp)
     # Made when it is first asked for: it takes longer than all the rest.
     app.extensions[docs.SPECIFICATION] = cache(lambda: documenting.document(app, SHAPES, INPUTS))
     return app

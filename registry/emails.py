@@ -32,7 +32,9 @@ def list_emails(query: EmailQuery) -> Response:
     names = p.store.schedules.names({row["schedule_id"] for row in page.items if row["schedule_id"]})
     renderers = p.texts.renderers(p.store, {row["revision_id"] for row in page.items})
     window = window_of(p.settings)
-    data = [email_answer(row, names.get(row["schedule_id"] or ""), _mail(row, renderers), window) for row in page.items]
+    data = [
+        email_answer(row, names.get(row["schedule_id"] or ""), _mail(p, row, renderers), window) for row in page.items
+    ]
     return list_reply(data, page.next_cursor).response()
 
 
@@ -55,7 +57,7 @@ def shown(p: Parts, row: Delivery) -> EmailAnswer:
 
 def written(p: Parts, row: Delivery) -> Mail | None:
     """The mail as it was or will be rendered; None where its text is not decided yet, or can't be filled in."""
-    return _mail(row, p.texts.renderers(p.store, [row["revision_id"]]))
+    return _mail(p, row, p.texts.renderers(p.store, [row["revision_id"]]))
 
 
 def filters(query: EmailQuery) -> dict[str, Any]:
@@ -77,11 +79,12 @@ def filters(query: EmailQuery) -> dict[str, Any]:
     return {**found, "_id": between} if between else found
 
 
-def _mail(row: Delivery, renderers: Mapping[str, Renderer]) -> Mail | None:
+def _mail(p: Parts, row: Delivery, renderers: Mapping[str, Renderer]) -> Mail | None:
     renderer = renderers.get(row["revision_id"] or "")
     if renderer is None:
         return None
     try:
-        return renderer.mail(row["_id"], row["attempt_no"], row["recipient"])
+        link = p.texts.links(p.store, p.settings.public_url).link(row)
+        return renderer.mail(row["_id"], row["attempt_no"], row["recipient"], link)
     except CannotRender:
         return None

@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
 
+from fencepost.unsubscribing import PATH
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-HOOKS = "/hooks/"
+PUBLIC = ("/hooks/", PATH)
+"""What providers and recipients call under `public_url`: each such request carries its own proof of who may send it."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -20,18 +23,20 @@ HEADERS = {
 
 
 def install(app: Flask, allowed_hosts: tuple[str, ...], public_url: str) -> None:
-    """Refuse foreign Host names (421) and writes from foreign pages (403); put the headers on every answer. Providers know us
-    by `public_url` alone, so /hooks/ answers under its name as well: what comes there is signed."""
+    """Refuse foreign Host names (421) and writes from foreign pages (403); put the headers on every answer. Providers and
+    recipients know us by `public_url` alone, so what they call answers under its name as well."""
     public = host_name(urlsplit(public_url).netloc)
     public_hosts = (*allowed_hosts, public) if public else allowed_hosts
 
     @app.before_request
     def refuse_foreigners() -> None:
         host = request.environ.get("HTTP_HOST", "")
-        if not is_known_host(host, public_hosts if request.path.startswith(HOOKS) else allowed_hosts):
+        if not is_known_host(host, public_hosts if request.path.startswith(PUBLIC) else allowed_hosts):
             abort(421, "The API does not answer under this name; FENCEPOST_REGISTRY__ALLOWED_HOSTS lists its names.")
         fetch_site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-        if request.method not in SAFE_METHODS and not is_own_page(origin, fetch_site, host):
+        if request.path.startswith(PUBLIC) or request.method in SAFE_METHODS:
+            return
+        if not is_own_page(origin, fetch_site, host):
             abort(403, "This was sent by a page of another site; nothing was changed.")
 
     @app.after_request

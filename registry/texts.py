@@ -1,4 +1,4 @@
-"""Renderers of revisions, kept: a revision never changes."""
+"""What mail is shown by: renderers of texts, kept since a text never changes, and the links in them."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from threading import Lock
 
 from fencepost.messages import Renderer
 from fencepost.store import Store
+from fencepost.unsubscribing import SECRET, Links
 
 
 class Texts:
@@ -15,6 +16,13 @@ class Texts:
         self._most = most
         self._kept: OrderedDict[str, Renderer] = OrderedDict()
         self._lock = Lock()
+        self._links: Links | None = None
+
+    def links(self, store: Store, public_url: str) -> Links:
+        """The links by which recipients unsubscribe. Raises Unreachable before the first one was made."""
+        if self._links is None:
+            self._links = Links(public_url, store.cluster.secret(SECRET))
+        return self._links
 
     def renderers(self, store: Store, revision_ids: Iterable[str | None]) -> dict[str, Renderer]:
         """Those that are on record, by revision id."""

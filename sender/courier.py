@@ -20,6 +20,7 @@ from fencepost.logs import Unforeseen, get_logger
 from fencepost.providers import Provider
 from fencepost.providers.http import Reply
 from fencepost.providers.transport import Transport
+from fencepost.unsubscribing import Links
 from sender.delivering import Patience, broken_off, deliver
 from sender.effects import AskFence, Call, Decisions, Effect, Settle
 from sender.executor import Epochs, Executor
@@ -62,6 +63,7 @@ class Courier:
         outages: Outages,
         failpoints: Failpoints,
         patience: Patience,
+        links: Links,
         clock: Clock,
         seats: int,
         capacity: int,
@@ -72,7 +74,7 @@ class Courier:
         there is room for more."""
         self._executor, self._fence, self._epochs, self._providers = executor, fence, epochs, providers
         self._transport, self._pauses, self._outages, self._patience = transport, pauses, outages, patience
-        self._failpoints = failpoints
+        self._failpoints, self._links = failpoints, links
         self._clock, self._seats, self._capacity, self._observe, self._hungry = clock, seats, capacity, observe, hungry
         self._queue = Queue()
         self._asking: list[_Seat] = []
@@ -171,7 +173,7 @@ class Courier:
                 why = "The sender is stopping." if self._stopping else "The provider is left alone for a while."
                 handed_back.append(self._released(item, why))
                 continue
-            seat = _Seat(item, deliver(item, self._patience, self._clock, self._chance()))
+            seat = _Seat(item, deliver(item, self._patience, self._links, self._clock, self._chance()))
             self._taken[item.attempt["id"]] = seat
             self._resume(seat, None)
         if handed_back:

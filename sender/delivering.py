@@ -21,6 +21,7 @@ from fencepost.deliveries import (
 from fencepost.errors import Invalid
 from fencepost.messages import CannotRender, Mail
 from fencepost.retries import wait_seconds
+from fencepost.unsubscribing import Links
 from sender.effects import AskFence, Call, CheckTrust, Decisions, DropShard, Freeze, RenewEpoch, Settle
 from sender.passes import Claimed
 
@@ -37,9 +38,9 @@ class Patience:
     retry_cap_seconds: float
 
 
-def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> Decisions[Settlement]:
+def deliver(item: Claimed, patience: Patience, links: Links, clock: Clock, chance: float) -> Decisions[Settlement]:
     """Send one claimed delivery, or hand it back; what was settled. `chance` (0 to 1) spreads its retry."""
-    settle = yield from _ending(_Try(item, patience, clock), chance)
+    settle = yield from _ending(_Try(item, patience, links, clock), chance)
     yield settle
     return settle.settlement
 
@@ -47,8 +48,8 @@ def deliver(item: Claimed, patience: Patience, clock: Clock, chance: float) -> D
 class _Try:
     """One attempt on its way: what is on record of it so far, and how it may end."""
 
-    def __init__(self, item: Claimed, patience: Patience, clock: Clock) -> None:
-        self.item, self.patience, self.clock = item, patience, clock
+    def __init__(self, item: Claimed, patience: Patience, links: Links, clock: Clock) -> None:
+        self.item, self.patience, self.links, self.clock = item, patience, links, clock
         self.record = Attempt()
 
     def in_time(self) -> bool:
@@ -74,7 +75,8 @@ def _ending(this: _Try, chance: float) -> Decisions[Settle]:
     if is_worthless(row, this.clock.now()):
         return this.ends(State.EXPIRED, "expired", EXPIRED, reason=EXPIRED)
     try:
-        mail = this.item.renderer.mail(row["_id"], row["attempt_no"], row["recipient"])
+        link = this.links.link(row)
+        mail = this.item.renderer.mail(row["_id"], row["attempt_no"], row["recipient"], link, this.item.without)
     except Exception as error:  # noqa: BLE001 whatever a text does, it fails its own mail alone
         reason = str(error) if isinstance(error, CannotRender) else f"{type(error).__name__}: {error}"
         return this.ends(State.FAILED, "failed", f"The mail could not be written: {reason}", reason=reason)

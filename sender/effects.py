@@ -176,6 +176,13 @@ class ReadEvents:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadSuppressed:
+    """-> set[tuple[str, str, str]]: which of these (owner, lower-case address) are suppressed, with the scope in which they are."""
+
+    addresses: Collection[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class LookUp:
     """-> dict[str, Trace]: what the providers' own records say of these deliveries, by id. One that has no records to ask is
     NO_RECORDS; what could not be read is UNREADABLE."""
@@ -225,6 +232,7 @@ Effect = (
     | SettleAll
     | Kill
     | ReadEvents
+    | ReadSuppressed
     | LookUp
     | LookAgain
     | DropShard

@@ -128,6 +128,8 @@ class Executor:
                 return self._fence.kill(requests)
             case effects.ReadEvents(delivery_ids):
                 return store.events.of(delivery_ids)
+            case effects.ReadSuppressed(addresses):
+                return store.suppressions.of(addresses)
             case effects.LookAgain(postponed):
                 return store.doubts.look_again(postponed)
             case effects.CheckTrust(shard, token, until):

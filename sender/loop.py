@@ -24,6 +24,7 @@ from sender.passes import Claimed, Terms
 from sender.pauses import Pause
 from sender.planning import plan_due
 from sender.timekeeper import ClockIsOff, Timekeeper
+from sender.withholding import claim_but_suppressed
 
 log = get_logger(__name__)
 _AWAY_SECONDS = 0.5
@@ -133,7 +134,7 @@ class Loop:
 
     def _claim(self, decisions: Decisions[list[Claimed]], terms: Terms) -> None:
         try:
-            self.courier.offer(self.executor.run(decisions))
+            self.courier.offer(self.executor.run(claim_but_suppressed(decisions, terms.now)))
         except Exception:
             self._cut_off.append(terms.claim_id)
             raise

@@ -59,6 +59,8 @@ class Claimed:
     deadline_steady: float
     copy_slot: timedelta | None = None
     """In slots of time so wide the breaker looks for copies of it; None: it is none of the breaker's business."""
+    without: frozenset[str] = frozenset()
+    """Addresses that are left out of it."""
 
     @property
     def attempt(self) -> Attempt:

@@ -23,6 +23,7 @@ from fencepost.schedules import milliseconds
 from fencepost.settings import Settings
 from fencepost.status_server import Checks, StatusServer
 from fencepost.store import Store
+from fencepost.unsubscribing import SECRET, Links
 from sender.courier import Courier
 from sender.delivering import Patience
 from sender.executor import Epochs, Executor
@@ -112,6 +113,7 @@ class SenderProcess:
             try:
                 self._store.migrate()
                 self._store.cluster.fix_layout(self._settings.sender.shards)
+                self._links = Links(self._settings.public_url, self._store.cluster.secret(SECRET))
                 self._outages.over("mongodb")
                 self._timekeeper.now()
                 return True
@@ -157,6 +159,7 @@ class SenderProcess:
             outages=self._outages,
             failpoints=self._failpoints,
             patience=Patience(options.call_timeout_seconds, options.retry_base_seconds, options.retry_cap_seconds),
+            links=self._links,
             clock=self._clock,
             seats=options.seats,
             capacity=options.deliveries_per_claim,

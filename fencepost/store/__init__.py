@@ -23,6 +23,7 @@ from fencepost.store.occurrences import Occurrences
 from fencepost.store.reports import Reports
 from fencepost.store.revisions import Revision, Revisions
 from fencepost.store.schedules import Schedules
+from fencepost.store.suppressions import Suppressions
 from fencepost.store.waiting import Waiting
 
 
@@ -46,6 +47,7 @@ class Store:
     findings: Findings
     messages: Messages
     emails: Emails
+    suppressions: Suppressions
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -68,6 +70,7 @@ class Store:
             Findings(database),
             Messages(database),
             Emails(database),
+            Suppressions(database),
         )
 
     def migrate(self) -> list[str]:

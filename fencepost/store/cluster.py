@@ -1,5 +1,6 @@
 """What the cluster as a whole has on record: its layout, the generation of its tokens, refusals and alarms."""
 
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,18 @@ class ClusterRecords:
         with answering():
             fixed = self.database.cluster.find_one({"_id": "layout"})
         return fixed["shards"] if fixed else None
+
+    def secret(self, name: str) -> bytes:
+        """The installation's own secret of this name: 32 random bytes, made when it is first asked for."""
+        with answering():
+            row = self.database.cluster.find_one({"_id": f"secret:{name}"})
+            if row is None:
+                with suppress(DuplicateKeyError):  # another made it first
+                    self.database.cluster.insert_one({"_id": f"secret:{name}", "value": secrets.token_bytes(32)})
+                row = self.database.cluster.find_one({"_id": f"secret:{name}"})
+        assert row is not None
+        value: bytes = row["value"]
+        return value
 
     # -- the generation of tokens (the port of fencepost.coordination) -------------------------------------------------
 

@@ -15,6 +15,7 @@ from fencepost.store import (
     occurrences,
     revisions,
     schedules,
+    suppressions,
 )
 from fencepost.store.mongodb import Document, answering
 
@@ -39,6 +40,7 @@ def _create_indexes(database: Database[Document]) -> None:
 def _index_api_mail(database: Database[Document]) -> None:
     """What mail by API brought: `pending` and `ready` have one key more than in 0001."""
     database.messages.create_indexes(messages.INDEXES)
+    database.suppressions.create_indexes(suppressions.INDEXES)
     found = database.deliveries.index_information()
     for index in deliveries.INDEXES:
         name = index.document["name"]

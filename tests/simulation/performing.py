@@ -10,6 +10,7 @@ from fencepost.deliveries import Settlement
 from fencepost.errors import Unreachable
 from fencepost.planning import Limits
 from fencepost.reconciliation import Window
+from fencepost.unsubscribing import Links
 from sender import effects
 from sender.delivering import Patience, deliver
 from sender.effects import Decisions
@@ -24,6 +25,7 @@ from tests.simulation.store import SimulatedStore
 from tests.simulation.watch import Watch
 
 T = TypeVar("T")
+LINKS = Links("http://127.0.0.1:5000", b"a secret")
 RETENTION = timedelta(days=90)
 
 _PATIENCE = Patience(call_seconds=3, retry_base_seconds=1, retry_cap_seconds=4)
@@ -98,7 +100,7 @@ class Hands:
                 step = _sending(decisions, answer)
 
     def delivering(self, item: Claimed) -> Decisions[Settlement]:
-        return deliver(item, self._options.patience, self.clock, self._engine.random.random())
+        return deliver(item, self._options.patience, LINKS, self.clock, self._engine.random.random())
 
     def deliver(self, item: Claimed) -> Steps[None]:
         """W4 to W7 of one delivery."""

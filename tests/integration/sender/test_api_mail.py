@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fencepost.schedules import milliseconds
+from fencepost.suppression import Reason, suppress
 from tests.support.eventually import eventually
 from tests.support.mail import ask_for
 from tests.support.slowness import slowness
@@ -113,3 +114,35 @@ def test_mail_of_a_test_key_reaches_no_provider(world: World) -> None:
     for row in world.rows(_id={"$in": names}):
         [attempt] = row["attempts"]
         assert (attempt["fence"], attempt["outcome"], "called_at" in attempt) == ("OK", "accepted", False)
+
+
+def test_suppressed_mail_ends_so_and_reaches_no_provider(world: World) -> None:
+    now = milliseconds(datetime.now(UTC))
+    world.store.suppressions.add(suppress("local", "Bounced@example.com", Reason.BOUNCE, "no such mailbox", now))
+    world.store.suppressions.add(suppress("local", "gone@example.com", Reason.UNSUBSCRIBE, "one click", now))
+    world.store.suppressions.add(suppress("other", "ann@example.com", Reason.COMPLAINT, "spam", now))
+    world.start(1)
+    to = ["bounced@example.com", "gone@example.com", "ann@example.com"]
+    transactional = ask(world, {"to": to})
+    bulk = ask(world, {"to": to, "bulk": True})
+    [joint] = ask(world, {"to": to, "together": True})
+    wait_for(world, [transactional[0], bulk[0], bulk[1]], "suppressed")
+    wait_for(world, [transactional[1], transactional[2], bulk[2], joint], "accepted")
+    sent = {mail["delivery_id"]: mail["recipients"] for mail in world.ledger()}
+    assert set(sent) == {transactional[1], transactional[2], bulk[2], joint}
+    assert sorted(sent[joint]) == ["ann@example.com", "gone@example.com"]
+    assert not {transactional[0], bulk[0], bulk[1]} & set(world.provider.requests())
+
+
+def test_mail_of_schedules_offers_one_click_to_unsubscribe(world: World) -> None:
+    world.start(1)
+    world.once(1, world.soon())
+    world.settled()
+    [mail] = world.ledger()
+    headers = {name.lower(): value for name, value in mail["headers"].items()}
+    assert headers["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
+    assert headers["list-unsubscribe"].startswith("<http://127.0.0.1:5000/unsubscribe/")
+    [name] = ask(world, {})
+    wait_for(world, [name], "accepted")
+    [transactional] = [mail for mail in world.ledger() if mail["delivery_id"] == name]
+    assert "list-unsubscribe" not in {header.lower() for header in transactional["headers"]}

@@ -13,6 +13,7 @@ from fencepost.deliveries import Outcome, OutcomeKind, Settlement, State
 from fencepost.errors import Invalid, Problem
 from fencepost.messages import Renderer
 from fencepost.occurrences import TOGETHER
+from fencepost.unsubscribing import Links
 from sender.delivering import Patience, deliver
 from sender.effects import AskFence, Call, CheckTrust, DropShard, Effect, Freeze, RenewEpoch, Settle
 from sender.passes import Claimed
@@ -20,6 +21,7 @@ from tests.support.rows import planned, sending
 from tests.support.schedules import definition, schedule
 
 PATIENCE = Patience(call_seconds=8, retry_base_seconds=2, retry_cap_seconds=600)
+LINKS = Links("http://127.0.0.1:5000", b"a secret")
 OK = FenceAnswer(Verdict.OK, 1, "att_1")
 ACCEPTED = Outcome(OutcomeKind.ACCEPTED, "Queued.", receipt="<1@mg>", status=200)
 
@@ -55,7 +57,7 @@ class World:
         at = datetime(2026, 3, 2, 9, tzinfo=UTC)
         [row] = planned(schedule(at, definition(**changes)), at)[1]
         item = Claimed(sending(row), Renderer(definition(**changes)), self.clock.seconds + 30, self.copy_slot)
-        decisions = deliver(item, PATIENCE, self.clock, 0.5)
+        decisions = deliver(item, PATIENCE, LINKS, self.clock, 0.5)
         effect = next(decisions)
         while True:
             self.effects.append(effect)
@@ -182,7 +184,7 @@ def test_a_mail_that_can_not_be_written_fails_before_the_fence() -> None:
     at = datetime(2026, 3, 2, 9, tzinfo=UTC)
     [row] = planned(schedule(at, definition()), at)[1]
     item = Claimed({**sending(row), "recipient": "gone@example.com"}, Renderer(definition()), world.clock.seconds + 30)
-    effect = next(deliver(item, PATIENCE, world.clock, 0.5))
+    effect = next(deliver(item, PATIENCE, LINKS, world.clock, 0.5))
     assert isinstance(effect, Settle)
     assert effect.settlement.state is State.FAILED
 
