@@ -17,6 +17,7 @@ from registry import (
     documenting,
     email_verbs,
     emails,
+    explaining,
     health,
     hooks,
     hosts,
@@ -35,6 +36,7 @@ from registry.answers.audit import AuditAnswer
 from registry.answers.batches import BatchAnswer, BatchMade, EmailsMade, Replayed
 from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
+from registry.answers.explaining import ExplanationAnswer
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
 from registry.answers.suppressions import SuppressionAnswer, SuppressionList
@@ -69,6 +71,7 @@ SHAPES = [
     BatchMade,
     BatchAnswer,
     Replayed,
+    ExplanationAnswer,
     SuppressionAnswer,
     SuppressionList,
     ClusterAnswer,
@@ -100,6 +103,7 @@ APIS = (
     occurrences.bp,
     emails.bp,
     batches.bp,
+    explaining.bp,
     suppressions.bp,
     email_verbs.bp,
     cluster.bp,

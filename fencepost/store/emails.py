@@ -78,6 +78,17 @@ class Emails:
         with answering():
             return self.database.deliveries.count_documents(query, limit=most, hint="waiting")
 
+    def ahead(self, row: Delivery, now: datetime, most: int) -> int:
+        """How many of a row's shard may be sent now and stand before it in the queue; no more than `most` are counted."""
+        query = {
+            "shard": row["shard"],
+            "state": "pending",
+            "queue_at": {"$lt": row["queue_at"]},
+            "not_before": {"$lte": now},
+        }
+        with answering():
+            return self.database.deliveries.count_documents(query, limit=most, hint="pending")
+
     def batch(self, owner_id: str, batch_id: str) -> Counter[str]:
         """How many deliveries of a batch are in which state; empty if there is no such batch of this owner."""
         stages: list[Document] = [

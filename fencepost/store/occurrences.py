@@ -88,6 +88,13 @@ class Occurrences:
             raise NotFound(f"there is no occurrence {occurrence_id}")
         return cast("Occurrence", row)
 
+    def skip_reason(self, schedule_id: str, at: datetime) -> str | None:
+        """Why the instant was skipped, if that is on record."""
+        query = {"schedule_id": schedule_id, "state": "skipped", "at": {"$lte": at}, "to": {"$gte": at}}
+        with answering():
+            row = self.database.occurrences.find_one(query, {"reason": 1}, sort=[("at", -1)])
+        return row["reason"] if row else None
+
     def page_of(
         self, owner_id: str, schedule_id: str, state: str | None, limit: int, cursor: Cursor | None
     ) -> Page[Occurrence]:
