@@ -2,7 +2,7 @@
 
 All servers, two senders and the provider's stub share this machine's cores, so only ratios taken in one run mean much.
 
-    python -m tests.bench [ceiling drain ontime ballast] [--mails 10000] [--ballast 1000000]
+    python -m tests.bench [ceiling drain ontime transactional ballast lists] [--mails 10000] [--ballast 1000000]
 """
 
 import argparse
@@ -17,7 +17,7 @@ from statistics import median
 
 from devstack.processes import Process
 from devstack.servers import Servers
-from tests.bench import stub
+from tests.bench import lists, stub, transactional
 from tests.bench.world import World, local_servers, provider
 from tests.support.territory import Territory
 
@@ -147,8 +147,8 @@ def _timed(world: World) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("ceiling", "drain", "ontime", "ballast")
-    parser.add_argument("parts", nargs="*", default=parts, help="which: ceiling, drain, ontime, ballast; all")
+    parts = ("ceiling", "drain", "ontime", "transactional", "ballast", "lists")
+    parser.add_argument("parts", nargs="*", default=parts, help=f"which: {', '.join(parts)}; all")
     parser.add_argument("--mails", type=int, default=10_000)
     parser.add_argument("--ballast", type=int, default=1_000_000)
     arguments = parser.parse_args()
@@ -161,8 +161,14 @@ def main() -> None:
             drain(servers, processes, arguments.mails)
         if "ontime" in arguments.parts:
             on_time(servers, processes)
+        if "transactional" in arguments.parts:
+            say("## Transactional")
+            in_world(lambda world: transactional.measure(world, 100, 30, say), servers, processes)
         if "ballast" in arguments.parts:
             ballast(servers, processes, arguments.ballast)
+        if "lists" in arguments.parts:
+            say("## Lists")
+            in_world(lambda world: lists.measure(world, arguments.ballast, say), servers, processes)
 
 
 if __name__ == "__main__":

@@ -97,6 +97,15 @@ class World:
         finally:
             self._stack.kill()
 
+    @contextmanager
+    def registry(self) -> Iterator[str]:
+        """A registry; its address."""
+        try:
+            self._stack.registry.start().wait_ready()
+            yield self._stack.registry_url
+        finally:
+            self._stack.registry.kill()
+
     def _shards_of(self, sender: Process) -> float:
         lines = requests.get(f"{sender.url}/metrics", timeout=5).text.splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith("fencepost_sender_shards "))
