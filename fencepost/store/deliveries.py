@@ -58,6 +58,11 @@ INDEXES = [
         [("owner_id", ASCENDING)], name="waiting", partialFilterExpression={"state": "pending", "origin": "api"}
     ),
     IndexModel([("batch_id", ASCENDING), ("_id", DESCENDING)], name="of_batch", sparse=True),
+    IndexModel(
+        [("provider", ASCENDING), ("_id", DESCENDING)],
+        name="of_provider",
+        partialFilterExpression={"provider": {"$gt": ""}},
+    ),
     IndexModel([("tags", ASCENDING), ("_id", DESCENDING)], name="tags", sparse=True),
     IndexModel([("occurrence_id", ASCENDING)], name="of_occurrence"),
     IndexModel([("schedule_id", ASCENDING), ("_id", DESCENDING)], name="of_schedule"),
