@@ -61,6 +61,7 @@ compose-test: setup ## the compose file on a real Docker engine
 lock: .venv/ready-to-test ## pin requirements/*.txt anew from requirements/*.in
 	for part in dev $(filter-out dev,$(LOCKED)); do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --override requirements/overrides.in \
 	    $$(test $$part = dev || echo --constraint requirements/dev.txt) --output-file requirements/$$part.txt requirements/$$part.in || exit 1; \
 	done
 
@@ -77,7 +78,8 @@ clean: ## remove what the other commands made
 
 .venv/ready-to-test: requirements/dev.txt .venv/ready-to-run
 	@echo "Installing what the tests need."
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@# The list is complete; without --no-deps what requirements/overrides.in overrides would be asked for again.
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
 frontend/static/vendor/icons.svg: .venv/ready-to-run $(PAGES)

@@ -50,6 +50,7 @@ class Stack:
         self.registry_url = f"http://127.0.0.1:{ports.registry}"
         self.frontend_url = f"http://127.0.0.1:{ports.frontend}"
         self.simulator_url = f"http://127.0.0.1:{ports.simulator}"
+        self._smtp_port = free_port()
         self.variables = {**self._own_settings(ports), **variables}
         self.simulator = self._process("simulator", f"{self.simulator_url}/healthz")
         self.registry = self._process("registry", f"{self.registry_url}/readyz")
@@ -119,6 +120,9 @@ class Stack:
                 for name in Providers.model_fields
                 if name != "order"
             },
+            "FENCEPOST_SIMULATOR__SMTP_PORT": str(self._smtp_port),
+            "FENCEPOST_PROVIDERS__SMTP__BASE_URL": f"smtp://127.0.0.1:{self._smtp_port}",
+            "FENCEPOST_PROVIDERS__SMTP__STARTTLS": "none",
         }
 
     def _add_sender(self, variables: Mapping[str, str]) -> Process:

@@ -8,7 +8,7 @@ from flask import Flask, Response, abort, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from fencepost.settings import Settings, Simulator, load
-from simulator import control, mailgun, mailjet, pages, panel, sendgrid, ses
+from simulator import control, mailgun, mailjet, pages, panel, sendgrid, ses, smtp
 from simulator.dials import Dials
 from simulator.events import Events
 from simulator.ledger import Ledger
@@ -37,6 +37,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(mailgun.create(simulator, ledger, dials, events))
     for dialect in (sendgrid, mailjet, ses):
         app.register_blueprint(dialect.create(simulator, ledger, dials))
+    if simulator.smtp_port is not None:
+        smtp.Server(simulator, ledger, dials)
     app.register_blueprint(control.create(ledger, dials, events))
     app.register_blueprint(pages.create(ledger, dials, events))
     app.register_blueprint(panel.create(dials))

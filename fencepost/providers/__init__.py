@@ -6,11 +6,12 @@ from fencepost.clock import Clock
 from fencepost.deliveries import Outcome
 from fencepost.errors import Misconfigured
 from fencepost.messages import Mail
-from fencepost.providers.http import HttpRequest, Reply
+from fencepost.providers.http import HttpRequest, Reply, Request
 from fencepost.providers.mailgun import Mailgun
 from fencepost.providers.mailjet import Mailjet
 from fencepost.providers.sendgrid import SendGrid
 from fencepost.providers.ses import Ses
+from fencepost.providers.smtp import Smtp
 from fencepost.reconciliation import Reference, Trace
 from fencepost.settings import Providers
 
@@ -21,7 +22,7 @@ class Provider(Protocol):
     @property
     def name(self) -> str: ...
 
-    def request(self, mail: Mail) -> HttpRequest:
+    def request(self, mail: Mail) -> Request:
         """The call that asks for `mail` to be sent. Raises Invalid for a mail that this provider can't take."""
         ...
 
@@ -38,7 +39,7 @@ class Provider(Protocol):
         ...
 
 
-NAMES = ("mailgun", "sendgrid", "mailjet", "ses")
+NAMES = ("mailgun", "sendgrid", "mailjet", "ses", "smtp")
 """What FENCEPOST_PROVIDERS__ORDER may name."""
 
 
@@ -53,4 +54,6 @@ def create(name: str, settings: Providers, clock: Clock) -> Provider:
             return Mailjet(settings.mailjet, clock)
         case "ses":
             return Ses(settings.ses, clock)
+        case "smtp":
+            return Smtp(settings.smtp)
     raise Misconfigured(f"FENCEPOST_PROVIDERS__ORDER: there is no provider {name!r}; there are {', '.join(NAMES)}")

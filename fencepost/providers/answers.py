@@ -10,6 +10,7 @@ from typing import Any
 from fencepost.deliveries import Outcome, OutcomeKind
 from fencepost.providers.fields import CONTROL
 from fencepost.providers.http import HttpReply, Lost, NotSent, Reply
+from fencepost.providers.smtp_call import SmtpReply
 from fencepost.reconciliation import Evidence, Trace
 
 MAX_WAIT_SECONDS = 86_400.0
@@ -56,7 +57,7 @@ def receipt(value: object) -> str | None:
     return text if 0 < len(text) <= _LONGEST_RECEIPT and text.isprintable() else None
 
 
-def unanswered(reply: NotSent | Lost, provider: str) -> Outcome:
+def unanswered(reply: NotSent | Lost | SmtpReply, provider: str) -> Outcome:
     """How a call without a complete answer ended."""
     if isinstance(reply, NotSent):
         return Outcome(OutcomeKind.UNAVAILABLE, f"{provider} could not be reached: {reply.detail}")

@@ -2,12 +2,15 @@
 
 import json
 import re
+from email.header import Header
+from email.utils import formataddr
 
 import idna
 
 from fencepost.errors import Invalid, Misconfigured, Problem
-from fencepost.messages import Mail
+from fencepost.messages import Address, Mail
 
+_LONGEST_WORD = 75
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_IN_ADDRESS = re.compile(r'[\s<>()\[\],;:"\\]')
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -57,6 +60,26 @@ def email(pointer: str, address: str, provider: str) -> str:
         except idna.IDNAError as error:
             raise Invalid(Problem(pointer, f"{domain} is not a domain name")) from error
     return f"{local}@{domain}"
+
+
+def mailbox(pointer: str, address: Address, provider: str) -> str:
+    """As a header would have it, in ASCII; other characters in a name are encoded in words (RFC 2047). Raises Invalid."""
+    bare = email(pointer, address.email, provider)
+    if not bare.isascii():
+        raise Invalid(Problem(pointer, f"{provider} takes no address with other than ASCII before the @"))
+    if not address.name.isascii():
+        return f"{words(pointer, address.name)} <{bare}>"
+    return formataddr((line(pointer, address.name), bare))
+
+
+def words(pointer: str, value: str) -> str:
+    """The value, if it fits on one line, in printable ASCII. Raises Invalid."""
+    if line(pointer, value).isascii():
+        return value
+    try:
+        return Header(value, "utf-8", maxlinelen=_LONGEST_WORD).encode(linesep="")
+    except UnicodeEncodeError as error:
+        raise Invalid(Problem(pointer, "half a character (a lone surrogate) can't be sent")) from error
 
 
 def header_name(name: str, taken: frozenset[str], prefixes: tuple[str, ...]) -> str:

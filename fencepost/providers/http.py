@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from fencepost.providers.smtp_call import SmtpReply, SmtpRequest
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
@@ -26,7 +28,7 @@ class HttpReply:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Provably nothing of the request reached the other side."""
+    """Provably nothing that the other side could have acted upon reached it."""
 
     detail: str
 
@@ -38,4 +40,5 @@ class Lost:
     detail: str
 
 
-Reply = HttpReply | NotSent | Lost
+Request = HttpRequest | SmtpRequest
+Reply = HttpReply | SmtpReply | NotSent | Lost

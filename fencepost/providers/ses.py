@@ -7,8 +7,6 @@ that alone: there is nothing to ask after a lost reply.
 
 import re
 from collections.abc import Iterator, Sequence
-from email.header import Header
-from email.utils import formataddr
 from typing import Any
 
 from fencepost.clock import Clock
@@ -32,7 +30,6 @@ MAX_REQUEST_BYTES = 41_943_040
 DELIVERY_TAG, ATTEMPT_TAG = "fencepost", "fencepost_attempt"
 """The EmailTags that carry the delivery id and the attempt's number."""
 
-_LONGEST_WORD = 75
 _NOT_IN_TAG = re.compile(r"[^A-Za-z0-9_-]")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _TAKEN = fields.OWN_HEADERS | {"return-path", "dkim-signature", "received"}
@@ -148,7 +145,7 @@ def _document(mail: Mail) -> dict[str, Any]:
     if mail.headers:
         simple["Headers"] = list(_headers(mail))
     document: dict[str, Any] = {
-        "FromEmailAddress": _mailbox("/message/from", mail.sender),
+        "FromEmailAddress": fields.mailbox("/message/from", mail.sender, "SES"),
         "Destination": {
             f"{field}Addresses": _mailboxes(name, addresses)
             for field, name, addresses in (("To", "to", mail.to), ("Cc", "cc", mail.cc), ("Bcc", "bcc", mail.bcc))
@@ -158,7 +155,7 @@ def _document(mail: Mail) -> dict[str, Any]:
         "EmailTags": [{"Name": name, "Value": value} for name, value in _tags(mail).items()],
     }
     if mail.reply_to:
-        document["ReplyToAddresses"] = [_mailbox("/message/reply_to", mail.reply_to)]
+        document["ReplyToAddresses"] = [fields.mailbox("/message/reply_to", mail.reply_to, "SES")]
     return document
 
 
@@ -171,7 +168,7 @@ def _headers(mail: Mail) -> Iterator[dict[str, str]]:
         raise Invalid(Problem("/message/headers", f"SES takes {MAX_HEADERS} headers at most"))
     for name, value in mail.headers.items():
         pointer = f"/message/headers/{name}"
-        known, encoded = fields.header_name(name, _TAKEN, ("x-ses-",)), _words(pointer, value)
+        known, encoded = fields.header_name(name, _TAKEN, ("x-ses-",)), fields.words(pointer, value)
         if len(known) > MAX_HEADER_NAME or not 0 < len(encoded) <= MAX_HEADER_VALUE:
             raise Invalid(Problem(pointer, f"a header has a name and 1 to {MAX_HEADER_VALUE} characters"))
         yield {"Name": known, "Value": encoded}
@@ -196,24 +193,4 @@ def _clean(text: str) -> str:
 
 
 def _mailboxes(name: str, addresses: Sequence[Address]) -> list[str]:
-    return [_mailbox(f"/message/{name}/{index}", address) for index, address in enumerate(addresses)]
-
-
-def _mailbox(pointer: str, address: Address) -> str:
-    """As a header would have it; other than ASCII in a name is encoded in words (RFC 2047)."""
-    email = fields.email(pointer, address.email, "SES")
-    if not email.isascii():
-        raise Invalid(Problem(pointer, "SES takes no address with other than ASCII before the @"))
-    if not address.name.isascii():
-        return f"{_words(pointer, address.name)} <{email}>"
-    return formataddr((fields.line(pointer, address.name), email))
-
-
-def _words(pointer: str, text: str) -> str:
-    """The text in printable ASCII."""
-    if fields.line(pointer, text).isascii():
-        return text
-    try:
-        return Header(text, "utf-8", maxlinelen=_LONGEST_WORD).encode(linesep="")
-    except UnicodeEncodeError as error:
-        raise Invalid(Problem(pointer, "half a character (a lone surrogate) can't be sent")) from error
+    return [fields.mailbox(f"/message/{name}/{index}", address, "SES") for index, address in enumerate(addresses)]

@@ -1,4 +1,4 @@
-"""The wire: many HTTP calls at once on libcurl's multi interface, driven by one thread.
+"""The wire: many HTTP calls at once on libcurl's multi interface, driven by one thread; mails to SMTP servers beside them.
 
 One `start()` is at most one request on the wire. That is the whole point of this module, and four things guard it:
 
@@ -27,7 +27,9 @@ from typing import Any
 import certifi
 import pycurl
 
-from fencepost.providers.http import HttpReply, HttpRequest, Lost, NotSent, Reply
+from fencepost.providers.http import HttpReply, HttpRequest, Lost, NotSent, Reply, Request
+from fencepost.providers.smtp_call import SmtpRequest
+from fencepost.providers.smtp_calls import SmtpCalls
 
 __all__ = ["MAX_REPLY_BYTES", "HttpReply", "HttpRequest", "Lost", "NotSent", "Reply", "Transport"]
 
@@ -114,7 +116,7 @@ class _Call:
 
 
 class Transport:
-    """HTTP calls in flight. Everything but `wake` belongs to one thread."""
+    """Calls in flight. Everything but `wake` belongs to one thread."""
 
     def __init__(self, *, connections: int = 256, idle_seconds: int = 15, ca_file: str | None = None) -> None:
         """At most `connections` are kept alive, each for `idle_seconds`. `ca_file` holds the authorities to trust, in
@@ -134,6 +136,7 @@ class Transport:
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._poller.register(self._wake_read, select.POLLIN)
+        self._smtp = SmtpCalls(self._ca_file, self.wake)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, 0)
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
@@ -143,10 +146,13 @@ class Transport:
     @property
     def in_flight(self) -> int:
         """Calls that were started and that `poll` has not handed back."""
-        return len(self._calls) + len(self._done)
+        return len(self._calls) + len(self._done) + len(self._smtp)
 
-    def start(self, key: Hashable, request: HttpRequest, timeout_seconds: float) -> None:
+    def start(self, key: Hashable, request: Request, timeout_seconds: float) -> None:
         """Begin a call now; `poll` will hand back `key` and its reply, at the latest when `timeout_seconds` are over."""
+        if isinstance(request, SmtpRequest):
+            self._smtp.start(key, request, timeout_seconds)
+            return
         call = self._spare.pop() if self._spare else _Call(self._ca_file, self._idle_seconds)
         if self._idle_fds and time.monotonic() - self._looked_at > _STALE_SECONDS:
             self._turn(0)
@@ -160,9 +166,12 @@ class Transport:
         """The calls that ended. Waits up to `wait_seconds` for the first one, or until `wake`; then the list is empty."""
         deadline = time.monotonic() + wait_seconds
         self._turn(0)
+        mails_end_at = self._smtp.ends_at
+        if mails_end_at is not None:
+            deadline = min(deadline, mails_end_at)
         while not self._done and not self._woken and (left := deadline - time.monotonic()) > 0:
             self._turn(left)
-        done, self._done, self._woken = self._done, [], False
+        done, self._done, self._woken = self._done + self._smtp.collect(), [], False
         return done
 
     def wake(self) -> None:
@@ -174,6 +183,7 @@ class Transport:
 
     def close(self) -> None:
         """Drop what is in flight and close every connection."""
+        self._smtp.close()
         for call in self._calls.values():
             self._multi.remove_handle(call.curl)
         for call in [*self._calls.values(), *self._spare]:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from fencepost.errors import Misconfigured
 from fencepost.failpoints import VARIABLE as FAILPOINT_VARIABLE
 from fencepost.settings.processes import Auditor, Breaker, Frontend, Registry, Retention, Sender, Settlement, Simulator
-from fencepost.settings.providers import Mailgun, Mailjet, Providers, SendGrid, Ses
+from fencepost.settings.providers import Mailgun, Mailjet, Providers, SendGrid, Ses, Smtp
 from fencepost.settings.servers import Etcd, Logging, MongoDB, Redis
 from fencepost.settings.sources import from_file, from_variables, merge
 from fencepost.settings.values import Section
@@ -43,6 +43,7 @@ __all__ = [
     "Settings",
     "Settlement",
     "Simulator",
+    "Smtp",
     "load",
     "masked",
 ]

@@ -41,6 +41,8 @@ class Simulator(Section):
     events_api_key: SecretStr | None = None
     """The account key that may read events; without one the sending key may, too."""
     domains: Names = ("sandbox.example.com",)
+    smtp_port: int | None = Field(None, ge=0, le=65_535)
+    """Where it speaks SMTP, with the same keys as user and password and without TLS; None: nowhere."""
     webhook_url: str | None = None
     """Where it tells of what became of a mail, as the provider's webhooks do; None: nowhere."""
     webhook_signing_key: SecretStr | None = None

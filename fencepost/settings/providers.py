@@ -1,5 +1,7 @@
 """The providers: where each is, and the keys to it."""
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 
 from fencepost.settings.values import Names, Section
@@ -47,9 +49,20 @@ class Ses(Section):
     """The configuration set whose event destinations are told of what becomes of a mail; None: the account's default."""
 
 
+class Smtp(Section):
+    base_url: str = "smtp://smtp.example.com"
+    """smtp://host (port 587 unless it is given, encrypted as `starttls` says), or smtps://host (465, encrypted from the start)."""
+    starttls: Literal["required", "optional", "none"] = "required"
+    """optional: where the server offers it, and the password is kept back where not; none: mail and password travel in clear."""
+    user: str = "key-simulator"
+    """Empty for a server that wants no password."""
+    password: SecretStr = SecretStr("secret-simulator")
+
+
 class Providers(Section):
     order: Names = Field(("mailgun",), min_length=1)
     mailgun: Mailgun = Mailgun()
     sendgrid: SendGrid = SendGrid()
     mailjet: Mailjet = Mailjet()
     ses: Ses = Ses()
+    smtp: Smtp = Smtp()

@@ -13,7 +13,7 @@ from fencepost.coordination.leases import ShardLeases
 from fencepost.deliveries import Outcome, OutcomeKind
 from fencepost.messages import Mail
 from fencepost.providers import Provider
-from fencepost.providers.http import HttpReply, HttpRequest, Reply
+from fencepost.providers.http import HttpReply, HttpRequest, Reply, Request
 from fencepost.reconciliation import Reference, Trace
 from fencepost.recurrence import Rule
 from fencepost.rules import RuleCache, Text
@@ -74,7 +74,7 @@ class Hasty:
     def name(self) -> str:
         return self._provider.name
 
-    def request(self, mail: Mail) -> HttpRequest:
+    def request(self, mail: Mail) -> Request:
         return self._provider.request(mail)
 
     def outcome(self, reply: Reply) -> Outcome:

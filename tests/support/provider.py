@@ -21,7 +21,8 @@ class Provider:
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         """Nothing runs before `process.start()`. `variables` is the whole environment but for its own settings."""
-        port = free_port()
+        port, smtp_port = free_port(), free_port()
+        self.smtp_url = f"smtp://127.0.0.1:{smtp_port}"
         self.url = f"http://127.0.0.1:{port}"
         self.process = Process(
             "simulator",
@@ -32,6 +33,7 @@ class Provider:
             environment={
                 **variables,
                 "FENCEPOST_SIMULATOR__PORT": str(port),
+                "FENCEPOST_SIMULATOR__SMTP_PORT": str(smtp_port),
                 "FENCEPOST_SIMULATOR__THREADS": str(_ENOUGH_THREADS),
                 "FENCEPOST_SIMULATOR__FOLDER": str(folder / "ledger"),
             },

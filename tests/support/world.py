@@ -52,6 +52,10 @@ class World:
         """`variables` are the settings of all its senders. The servers that they name must answer."""
         self.provider = provider
         addresses = {f"FENCEPOST_PROVIDERS__{name.upper()}__BASE_URL": provider.url for name in NAMES}
+        addresses |= {
+            "FENCEPOST_PROVIDERS__SMTP__BASE_URL": provider.smtp_url,
+            "FENCEPOST_PROVIDERS__SMTP__STARTTLS": "none",
+        }
         self.variables = {**QUICK, **variables, **addresses}
         self.settings = load(self.variables)
         self.folder = folder

@@ -14,6 +14,7 @@ SECRETS = {
     "sendgrid": ("api_key", "activity_api_key"),
     "mailjet": ("api_key", "secret_key"),
     "ses": ("access_key_id", "secret_access_key"),
+    "smtp": ("password",),
 }
 
 

@@ -32,6 +32,13 @@ class Connection:
         self._wire.requests.append(request)
         return request
 
+    def read_line(self) -> bytes:
+        """The next line without its end; empty when the client has closed."""
+        while b"\n" not in self._buffer and self._read():
+            pass
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.rstrip(b"\r")
+
     def read_head(self) -> None:
         """Read some bytes and count them as a request; the rest of it stays unread."""
         self._wire.requests.append(self._sock.recv(64))
@@ -68,6 +75,11 @@ class Wire:
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
+
+    @property
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
 
     @property
     def url(self) -> str:

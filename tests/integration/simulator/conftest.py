@@ -15,7 +15,7 @@ from devstack.processes import Process, free_port
 from fencepost.clock import SystemClock
 from fencepost.messages import Address, Mail
 from fencepost.providers import NAMES, Provider, create
-from fencepost.providers.http import HttpRequest, Reply
+from fencepost.providers.http import Reply, Request
 from fencepost.providers.mailgun import Mailgun
 from fencepost.providers.transport import Transport
 from fencepost.settings import Mailgun as MailgunSettings
@@ -28,9 +28,10 @@ DOMAIN = "sandbox.example.com"
 class Simulator:
     """A running one, and Mailgun's adapter pointed at it."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, smtp_port: int) -> None:
         self.process = process
         self.url = process.url
+        self.smtp_url = f"smtp://127.0.0.1:{smtp_port}"
         self.mailgun = Mailgun(MailgunSettings(base_url=process.url), SystemClock())
         self.http = requests.Session()
         self.http.trust_env = False
@@ -38,6 +39,7 @@ class Simulator:
     def adapter(self, name: str, **changes: Any) -> Provider:
         """That provider's adapter pointed here; `changes` are settings of it."""
         sections = {each: {"base_url": self.url} for each in NAMES}
+        sections["smtp"] = {"base_url": self.smtp_url, "starttls": "none"}
         sections[name] |= changes
         return create(name, Providers.model_validate(sections), SystemClock())
 
@@ -68,9 +70,10 @@ class StartsSimulator(Protocol):
 
 
 def _start(folder: Path, variables: dict[str, str]) -> Simulator:
-    port = free_port()
+    port, smtp_port = free_port(), free_port()
+    own = {"PORT": str(port), "SMTP_PORT": str(smtp_port), **variables}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FENCEPOST_")}
-    settings = {f"FENCEPOST_SIMULATOR__{name}": value for name, value in {"PORT": str(port), **variables}.items()}
+    settings = {f"FENCEPOST_SIMULATOR__{name}": value for name, value in own.items()}
     url = f"http://127.0.0.1:{port}"
     process = Process(
         "simulator",
@@ -80,7 +83,7 @@ def _start(folder: Path, variables: dict[str, str]) -> Simulator:
         ready=partial(probes.http_is_ready, f"{url}/healthz"),
         environment={**inherited, "PYTHONPATH": str(ROOT), **settings},
     )
-    return Simulator(process.start().wait_ready())
+    return Simulator(process.start().wait_ready(), smtp_port)
 
 
 @pytest.fixture
@@ -137,7 +140,7 @@ def mail(number: int, attempt: int = 1) -> Mail:
     )
 
 
-def call(transport: Transport, *requests: HttpRequest, timeout_seconds: float = 5) -> list[Reply]:
+def call(transport: Transport, *requests: Request, timeout_seconds: float = 5) -> list[Reply]:
     """The replies to these calls, made at once, in their order."""
     replies: dict[int, Reply] = {}
     for number, each in enumerate(requests):
