@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ulid import ULID
 
 SCHEDULE, REVISION, OCCURRENCE, DELIVERY, ATTEMPT, CLAIM, BACKFILL = "sch", "rev", "occ", "eml", "att", "clm", "bkf"
-BATCH, MESSAGE, SUPPRESSION = "bat", "msg", "sup"
+BATCH, MESSAGE, SUPPRESSION, CHANGE = "bat", "msg", "sup", "pch"
 """Prefixes of ids. A delivery is shown by the API as an email, hence `eml`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,6 +38,11 @@ def triggered_occurrence_id(schedule_id: str, instant: datetime, key: str) -> st
 def backfilled_occurrence_id(schedule_id: str, instant: datetime) -> str:
     """The one id of a schedule's occurrence that was made up for at an instant, however often that is asked for."""
     return _derived(OCCURRENCE, instant, schedule_id, "backfill")
+
+
+def provider_change_id(provider: str, instant: datetime, number: int) -> str:
+    """The one id of a change of a provider's breaker, whoever puts it on record."""
+    return _derived(CHANGE, instant, provider, str(number))
 
 
 def delivery_id(source: str, instant: datetime, recipient: str) -> str:

@@ -58,6 +58,11 @@ _HTML = _Environment(undefined=StrictUndefined, tolerance=Mode.STRICT, autoescap
 _TEMPLATED = ("subject", "text", "html")
 
 
+def sending_domain(definition: Mapping[str, Any]) -> str:
+    """The domain that a text is sent from, in small letters."""
+    return str(definition["message"]["from"]["email"]).rpartition("@")[2].lower()
+
+
 class Renderer:
     """Turns one revision's message into mails. Templates are compiled once, and only where there is something to fill in."""
 
@@ -65,6 +70,7 @@ class Renderer:
         self._message: Mapping[str, Any] = definition["message"]
         self._together = bool(definition.get("together"))
         self._literal = bool(definition.get("literal"))
+        self.sending_domain = sending_domain(definition)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """What is wrong with the templates, as (field of the message, sentence): their syntax, a value that a recipient lacks."""

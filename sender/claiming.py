@@ -59,25 +59,32 @@ def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> D
     queued: dict[str, int] = {}
     cancelled: dict[str, dict[str, int]] = defaultdict(dict)
     waiting: dict[timedelta, list[str]] = defaultdict(list)
-    claims: list[Claim] = []
+    found: list[tuple[Delivery, str | None, int]] = []
     for row in rows:
         ruled = judged.get(row["_id"])
         judgement = ruled.judgement if ruled else None
         if _waits(row, opened) and (judgement is None or judgement.version):
             queued[occurrence_of(row)] = opened[schedule_of(row)].get(occurrence_of(row), 0)
         elif judgement is None:
-            claims.append(Claim(row, terms.attempt(row), row["revision_id"], row["version"]))
+            found.append((row, row["revision_id"], row["version"]))
         elif judgement.version:
-            claims.append(Claim(row, terms.attempt(row), judgement.version.revision_id, judgement.version.no))
+            found.append((row, judgement.version.revision_id, judgement.version.no))
         elif judgement.ruling is Ruling.CANCEL:
             cancelled[judgement.reason][row["_id"]] = row["attempt_no"]
         else:
             waiting[_LOOK_AGAIN_FROZEN if judgement.stopped else _LOOK_AGAIN].append(row["_id"])
-    texts: dict[str, Revision] = yield ReadRevisions({claim.revision_id for claim in claims if claim.revision_id})
-    for claim in claims:
-        if claim.revision_id not in texts:
-            cancelled["its text is not on record"][claim.row["_id"]] = claim.row["attempt_no"]
-    claims = [claim for claim in claims if claim.revision_id in texts]
+    texts: dict[str, Revision] = yield ReadRevisions({revision_id for _, revision_id, _ in found if revision_id})
+    claims: list[Claim] = []
+    for row, revision_id, version in found:
+        text = texts.get(revision_id or "")
+        if text is None:
+            cancelled["its text is not on record"][row["_id"]] = row["attempt_no"]
+            continue
+        provider = terms.router.provider(row, text.definition)
+        if isinstance(provider, str):
+            claims.append(Claim(row, terms.attempt(row, provider), revision_id, version))
+        else:
+            waiting[provider].append(row["_id"])
     for reason, those in cancelled.items():
         yield Cancel(those, reason)
     for wait, those_waiting in waiting.items():

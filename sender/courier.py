@@ -13,8 +13,9 @@ from typing import Any
 
 from fencepost.clock import Clock
 from fencepost.coordination.fences import Fence, Verdict
-from fencepost.deliveries import Outcome, OutcomeKind, Settlement, State, released
+from fencepost.deliveries import Delivery, Outcome, OutcomeKind, Settlement, State, released
 from fencepost.errors import FencepostError, Invalid, Problem, Unreachable
+from fencepost.failover import moves_on
 from fencepost.failpoints import Failpoints
 from fencepost.logs import Unforeseen, get_logger
 from fencepost.providers import Provider
@@ -24,16 +25,20 @@ from fencepost.unsubscribing import Links
 from sender.delivering import Patience, broken_off, deliver
 from sender.effects import AskFence, Call, Decisions, Effect, Settle
 from sender.executor import Epochs, Executor
+from sender.health import Gate, Health
 from sender.outages import Outages
 from sender.passes import Claimed
-from sender.pauses import Pause
+from sender.permits import Permits
 from sender.queue import Queue
+from sender.routes import Lane
 from sender.settler import Settler
 
 log = get_logger(__name__)
 
 _IDLE_SECONDS = 0.5
 _FENCE_RETRY_SECONDS = 0.25
+_LATE_SECONDS = 0.5
+"""How often what waits is searched for mail whose deadline has come."""
 
 
 class _Seat:
@@ -59,7 +64,9 @@ class Courier:
         epochs: Epochs,
         providers: Mapping[str, Provider],
         transport: Transport,
-        pauses: Mapping[str, Pause],
+        health: Health,
+        permits: Permits,
+        lane_of: Callable[[Claimed], Lane],
         outages: Outages,
         failpoints: Failpoints,
         patience: Patience,
@@ -69,14 +76,18 @@ class Courier:
         capacity: int,
         observe: Callable[[Claimed, Settlement], None],
         hungry: Callable[[], None],
+        pending: Callable[[], None],
     ) -> None:
         """`capacity` deliveries may wait for the `seats`. `observe` is told of each settlement; `hungry` is called when
-        there is room for more."""
+        there is room for more, `pending` when something may be claimed again."""
         self._executor, self._fence, self._epochs, self._providers = executor, fence, epochs, providers
-        self._transport, self._pauses, self._outages, self._patience = transport, pauses, outages, patience
-        self._failpoints, self._links = failpoints, links
-        self._clock, self._seats, self._capacity, self._observe, self._hungry = clock, seats, capacity, observe, hungry
-        self._queue = Queue()
+        self._transport, self._health, self._permits, self._outages = transport, health, permits, outages
+        self._failpoints, self._patience, self._links, self._clock = failpoints, patience, links, clock
+        self._seats, self._capacity, self._observe, self._hungry = seats, capacity, observe, hungry
+        self._pending = pending
+        self._queue = Queue(lane_of)
+        self._blocked: list[Lane] = []
+        self._late_at = 0.0
         self._asking: list[_Seat] = []
         self._taken: dict[str, _Seat] = {}
         self._settled: deque[tuple[Settlement, bool]] = deque()
@@ -108,6 +119,14 @@ class Courier:
     def hand_back(self, shard: int) -> None:
         """Let go of what waits here of this shard and has no seat; what has one is finished."""
         self._queue.let_go_of(shard)
+        self._transport.wake()
+
+    def waiting(self) -> Counter[Lane]:
+        """How many deliveries wait for a seat or a permit, by lane."""
+        return self._queue.lanes()
+
+    def wake(self) -> None:
+        """More may be called than a moment ago."""
         self._transport.wake()
 
     def under_way(self) -> int:
@@ -142,6 +161,7 @@ class Courier:
         idle = 0.0 if self._asking and self._clock.steady() >= self._fence_at else _IDLE_SECONDS
         if self._asking:
             idle = min(idle, _FENCE_RETRY_SECONDS)
+        idle = self._permits.seconds_until(self._blocked, idle)
         for seat, reply in self._transport.poll(idle):
             assert isinstance(seat, _Seat)
             self._failpoints.hit("W6.after")
@@ -156,30 +176,57 @@ class Courier:
             outcome = Outcome(
                 OutcomeKind.UNKNOWN, "The provider's answer could not be read: the mail may have been sent."
             )
-        pause = self._pauses[name]
-        pause.observe(outcome, seat.called_at or now, now)
-        if pause.away:
-            self._outages.note(Unreachable(name, pause.away))
-        else:
-            self._outages.over(name)
+        self._health.observe(name, seat.item.attempt["id"], outcome, seat.called_at or now)
         return outcome
 
     def _fill_seats(self) -> None:
         handed_back = [self._released(item, "The shard is being handed over.") for item in self._queue.unwanted()]
-        while self._queue and len(self._taken) < self._seats:
-            item = self._queue.take()
-            pause = self._pauses[item.attempt["provider"]]
-            if self._stopping or pause.allows(self._clock.steady()) == 0:
+        handed_back += [self._released(item, "It would have waited beyond its deadline.") for item in self._late()]
+        free, permits = self._open_lanes()
+        while len(self._taken) < self._seats or self._stopping:
+            lanes = [*free, *(lane for lane, count in permits.items() if count)]
+            if (taken := self._queue.take(lanes)) is None:
+                break
+            lane, item = taken
+            gate = Gate.BACK if self._stopping else self._health.gate(item.attempt["provider"], item.attempt["id"])
+            if gate is not Gate.GO:
                 why = "The sender is stopping." if self._stopping else "The provider is left alone for a while."
                 handed_back.append(self._released(item, why))
                 continue
-            seat = _Seat(item, deliver(item, self._patience, self._links, self._clock, self._chance()))
+            if lane in permits:
+                permits[lane] -= 1
+            seat = _Seat(item, deliver(item, self._patience, self._links, self._clock, self._chance(), self._moves_on))
             self._taken[item.attempt["id"]] = seat
             self._resume(seat, None)
         if handed_back:
             self._settler.put(handed_back)
         if len(self._queue) * 2 < self._capacity:
             self._hungry()
+
+    def _open_lanes(self) -> tuple[list[Lane], dict[Lane, int]]:
+        """The lanes whose mail may take a seat now: those without limits, and for the others how many permits there are."""
+        waiting = self._queue.lanes()
+        if self._stopping:
+            return list(waiting), {}
+        open_lanes = {lane: count for lane, count in waiting.items() if not self._health.is_unsure(lane[0])}
+        limited = {lane: count for lane, count in open_lanes.items() if self._permits.limits(lane)}
+        gone = {lane: count for lane, count in limited.items() if self._health.is_left_alone(lane[0])}
+        permits = self._permits.take(
+            {lane: count for lane, count in limited.items() if lane not in gone}, self._seats - len(self._taken)
+        )
+        self._blocked = list(limited)
+        return [lane for lane in open_lanes if lane not in limited or lane in gone], permits
+
+    def _late(self) -> list[Claimed]:
+        """What can't be called before its deadline any more, looked for now and then."""
+        now = self._clock.steady()
+        if not self._queue or now < self._late_at:
+            return []
+        self._late_at = now + _LATE_SECONDS
+        return self._queue.late(now + self._patience.call_seconds + _LATE_SECONDS)
+
+    def _moves_on(self, row: Delivery) -> bool:
+        return moves_on(row, self._health.standings())
 
     def _released(self, item: Claimed, why: str) -> Settlement:
         self._taken[item.attempt["id"]] = _Seat(item, None)
@@ -255,6 +302,10 @@ class Courier:
             seat = self._taken.pop(settlement.attempt_id)
             self._resume(seat, written)
             self._queue.done(seat.item)
+            if "called_at" not in settlement.attempt:
+                self._health.not_called(seat.item.attempt["provider"], settlement.attempt_id)
+            if settlement.state is State.PENDING:
+                self._pending()
             # A lost sender that goes on is told so by the fence, and what it hands back has long been taken over.
             if not written and settlement.state is not State.PENDING:
                 log.warning(

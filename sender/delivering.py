@@ -1,10 +1,11 @@
 """W4 to W7: one claimed delivery, from the fence to its settlement."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from fencepost import breaker
-from fencepost.clock import Clock
+from fencepost.clock import Clock, iso
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
 from fencepost.deliveries import (
     EXPIRED,
@@ -19,13 +20,13 @@ from fencepost.deliveries import (
     schedule_of,
 )
 from fencepost.errors import Invalid
+from fencepost.failover import refused_since, times_refused
 from fencepost.messages import CannotRender, Mail
 from fencepost.retries import wait_seconds
 from fencepost.unsubscribing import Links
 from sender.effects import AskFence, Call, CheckTrust, Decisions, DropShard, Freeze, RenewEpoch, Settle
 from sender.passes import Claimed
 
-_PUT_OFF = (OutcomeKind.THROTTLED.value, OutcomeKind.UNAVAILABLE.value)
 _BROKEN_OFF_SECONDS = 60
 
 
@@ -36,11 +37,26 @@ class Patience:
     call_seconds: float
     retry_base_seconds: float
     retry_cap_seconds: float
+    give_up_seconds: float = 3 * 86_400
+    """What was refused for so long fails."""
 
 
-def deliver(item: Claimed, patience: Patience, links: Links, clock: Clock, chance: float) -> Decisions[Settlement]:
-    """Send one claimed delivery, or hand it back; what was settled. `chance` (0 to 1) spreads its retry."""
-    settle = yield from _ending(_Try(item, patience, links, clock), chance)
+def nowhere(_row: Delivery) -> bool:
+    """There is no other provider."""
+    return False
+
+
+def deliver(
+    item: Claimed,
+    patience: Patience,
+    links: Links,
+    clock: Clock,
+    chance: float,
+    moves_on: Callable[[Delivery], bool] = nowhere,
+) -> Decisions[Settlement]:
+    """Send one claimed delivery, or hand it back; what was settled. `chance` (0 to 1) spreads its retry. `moves_on` says of a
+    row whose newest attempt was not accepted whether another provider can take it at once."""
+    settle = yield from _ending(_Try(item, patience, links, clock), chance, moves_on)
     yield settle
     return settle.settlement
 
@@ -69,7 +85,7 @@ class _Try:
         return self.ends(State.PENDING, "released", why)
 
 
-def _ending(this: _Try, chance: float) -> Decisions[Settle]:
+def _ending(this: _Try, chance: float, moves_on: Callable[[Delivery], bool]) -> Decisions[Settle]:
     """How it ends: written, past the fence, trusted, called."""
     row = this.item.row
     if is_worthless(row, this.clock.now()):
@@ -94,8 +110,36 @@ def _ending(this: _Try, chance: float) -> Decisions[Settle]:
         del this.record["called_at"]
         return this.ends(State.FAILED, "failed", f"The provider can't take this mail: {error}", reason=str(error))
     this.record["status"] = outcome.status
-    fields = _fields(outcome, row, this.patience, this.clock, chance)
+    if outcome.kind in (OutcomeKind.THROTTLED, OutcomeKind.UNAVAILABLE):
+        return _put_off(this, outcome, chance, moves_on)
+    fields = {"receipt": outcome.receipt} if outcome.kind is OutcomeKind.ACCEPTED else {"reason": outcome.detail}
     return this.ends(_STATES[outcome.kind], outcome.kind.value, outcome.detail, told=outcome, **fields)
+
+
+def _put_off(this: _Try, outcome: Outcome, chance: float, moves_on: Callable[[Delivery], bool]) -> Settle:
+    """It was provably not accepted: to the next provider at once, or later if all have refused it, or given up."""
+    row, now = this.item.row, this.clock.now()
+    this_one: Attempt = {**this.item.attempt, "outcome": outcome.kind.value, "ended_at": now}
+    refused: Delivery = {**row, "attempts": [*row["attempts"][:-1], this_one]}
+    times, since = times_refused(refused["attempts"]), refused_since(refused["attempts"]) or now
+    if moves_on(refused):
+        again = now
+    elif (now - since).total_seconds() >= this.patience.give_up_seconds:
+        why = f"Given up: no provider has taken it since {iso(since)}. {outcome.detail}"
+        return this.ends(State.FAILED, outcome.kind.value, outcome.detail, told=outcome, reason=why)
+    else:
+        wait = wait_seconds(
+            outcome,
+            times,
+            base_seconds=this.patience.retry_base_seconds,
+            cap_seconds=this.patience.retry_cap_seconds,
+            chance=chance,
+        )
+        again = now + timedelta(seconds=wait)
+    again = min(again, row.get("expires_at") or again)
+    return this.ends(
+        State.PENDING, outcome.kind.value, outcome.detail, told=outcome, reason=outcome.detail, not_before=again
+    )
 
 
 def _stopped_by_fence(this: _Try, mail: Mail) -> Decisions[Settle | None]:
@@ -159,28 +203,8 @@ _REFUSED = {
 _STATES = {
     OutcomeKind.ACCEPTED: State.ACCEPTED,
     OutcomeKind.REJECTED: State.FAILED,
-    OutcomeKind.THROTTLED: State.PENDING,
-    OutcomeKind.UNAVAILABLE: State.PENDING,
     OutcomeKind.UNKNOWN: State.UNKNOWN,
 }
-
-
-def _fields(outcome: Outcome, row: Delivery, patience: Patience, clock: Clock, chance: float) -> dict[str, object]:
-    match outcome.kind:
-        case OutcomeKind.ACCEPTED:
-            return {"receipt": outcome.receipt}
-        case OutcomeKind.THROTTLED | OutcomeKind.UNAVAILABLE:
-            failures = 1 + sum(earlier.get("outcome") in _PUT_OFF for earlier in row["attempts"])
-            wait = wait_seconds(
-                outcome,
-                failures,
-                base_seconds=patience.retry_base_seconds,
-                cap_seconds=patience.retry_cap_seconds,
-                chance=chance,
-            )
-            again = clock.now() + timedelta(seconds=wait)
-            return {"reason": outcome.detail, "not_before": min(again, row.get("expires_at") or again)}
-    return {"reason": outcome.detail}
 
 
 def _request(row: Delivery) -> FenceRequest:

@@ -1,23 +1,26 @@
 """What has to be done now and then: rescue, giving shards back, archiving, counting, alarms."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Thread
 
 from fencepost.clock import Clock
+from fencepost.coordination.breakers import Breakers
 from fencepost.coordination.leases import ShardLeases
 from fencepost.errors import Misconfigured, Unreachable
+from fencepost.failover import BreakerState, alarm
 from fencepost.logs import Unforeseen, get_logger
 from fencepost.schedules import milliseconds
 from fencepost.settings import Settings
 from fencepost.store import Store
+from fencepost.store.providers import ProviderChange
 from sender.courier import Courier
 from sender.executor import Epochs, Executor
+from sender.health import Health
 from sender.loop import Loop
 from sender.outages import Outages
-from sender.pauses import Pause
 from sender.rescuing import rescue
 from sender.timekeeper import ClockIsOff, Timekeeper
 
@@ -36,7 +39,8 @@ class Housekeeper:
     executor: Executor
     epochs: Epochs
     courier: Courier
-    pauses: Mapping[str, Pause]
+    health: Health
+    breakers: Breakers
     outages: Outages
     clock: Clock
     timekeeper: Timekeeper
@@ -48,7 +52,8 @@ class Housekeeper:
     def __post_init__(self) -> None:
         self._stopping = False
         self._unforeseen = Unforeseen(log)
-        self._refused_by, self._taken_by = set[str](), set[str]()
+        self._quiet = set[str]()
+        """Providers of which there is no alarm, as far as is known here."""
         self._last_pass: dict[int, int] = {}
         self._thread = Thread(target=self._run, name="housekeeper", daemon=True)
         self._rounds = 0
@@ -70,6 +75,8 @@ class Housekeeper:
             (self.rescue_abandoned, 2),
             (self.record_refusals, 4),
             (self.watch_providers, 4),
+            (self.record_changes, 4),
+            (self.follow_choices, 4),
             (self.end_worthless, 4),
             (self.archive_finished, 8),
             (self.watch_fence, 8),
@@ -139,28 +146,43 @@ class Housekeeper:
             raise
 
     def watch_providers(self) -> None:
-        """Raise the alarm while a provider refuses us, and clear it when it takes mail, whoever raised it: a sender that was
-        started anew with the right key ends the alarm of the one before."""
-        for name, pause in self.pauses.items():
-            kind, refused = f"provider.{name}", name in self._refused_by
-            if pause.misconfigured:
-                # Again and again: another sender, whose key is right, may have cleared it.
-                self.store.cluster.raise_alarm(kind, pause.misconfigured, milliseconds(self.clock.now()))
-                self._refused_by.add(name)
-                self._taken_by.discard(name)
-                if not refused:
-                    log.error(
-                        "A provider refuses us; mail waits until that is mended.",
-                        action="provider.refuses",
-                        provider=name,
-                        detail=pause.misconfigured,
+        """Raise the alarm while mail does not go to a provider as it should, though it goes by another; clear it when all of its
+        traffic has returned, whoever raised it."""
+        for name in self.settings.providers.order:
+            breaker = self.health.breaker(name)
+            if breaker.state is not BreakerState.CLOSED:
+                # Again and again: another sender may have cleared it that had not heard yet.
+                self._quiet.discard(name)
+                self.store.cluster.raise_alarm(alarm(name), breaker.reason, milliseconds(self.clock.now()))
+            elif name not in self._quiet:
+                self.store.cluster.clear_alarm(alarm(name))
+                self._quiet.add(name)
+
+    def record_changes(self) -> None:
+        """Put on record what became of the breakers. Every sender does it: each change has one id, and is taken away only once it is
+        on record."""
+        changes = self.breakers.changes()
+        if changes:
+            self.store.providers.record(
+                [
+                    ProviderChange(
+                        id=change.id,
+                        provider=change.provider,
+                        kind="breaker",
+                        was=change.was.value,
+                        became=change.became.value,
+                        reason=change.reason,
+                        at=change.at,
+                        by=change.who,
                     )
-            elif pause.takes_mail and name not in self._taken_by:
-                self.store.cluster.clear_alarm(kind)
-                self._taken_by.add(name)
-                self._refused_by.discard(name)
-                if refused:
-                    log.info("The provider takes mail again.", action="provider.accepts", provider=name)
+                    for change in changes
+                ]
+            )
+            self.breakers.recorded(changes)
+
+    def follow_choices(self) -> None:
+        """Read what people chose for the providers by API."""
+        self.health.follow(self.store.providers.choices())
 
     def end_worthless(self) -> None:
         """Let mail expire that waits past its time to live, for a provider that is away, say."""

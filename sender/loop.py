@@ -21,8 +21,8 @@ from sender.effects import Decisions
 from sender.executor import Epochs, Executor
 from sender.outages import Outages
 from sender.passes import Claimed, Terms
-from sender.pauses import Pause
 from sender.planning import plan_due
+from sender.routes import Routes
 from sender.timekeeper import ClockIsOff, Timekeeper
 from sender.withholding import claim_but_suppressed
 
@@ -44,7 +44,7 @@ class Loop:
     executor: Executor
     epochs: Epochs
     courier: Courier
-    pauses: Mapping[str, Pause]
+    routes: Routes
     outages: Outages
     clock: Clock
     timekeeper: Timekeeper
@@ -128,6 +128,8 @@ class Loop:
     def _claim_pending(self, terms: Terms) -> bool:
         """Claim what waits, up to the room there is; whether more may be waiting."""
         rows = self.store.deliveries.pending(terms.tokens, terms.now, max(1, terms.room))
+        if rows:
+            self.routes.seek(rows)
         if rows and terms.room:
             self._claim(claim_pending(rows, terms, self._cache), terms)
         return len(rows) >= max(1, terms.room)
@@ -154,6 +156,7 @@ class Loop:
         due = self.store.schedules.due(terms.tokens, terms.now, fitting)
         if not due or due[0].next_run_at is None:
             return [], False
+        self.routes.seek([])
         if terms.now - due[0].next_run_at > patience:
             due = self.store.schedules.due(terms.tokens, terms.now, most) if fitting < most else due
             return due, len(due) == most
@@ -165,19 +168,17 @@ class Loop:
         waits = [(instant - now).total_seconds() for instant in instants if instant is not None]
         return max(0.0, min([self.settings.sender.max_sleep_seconds, *waits]))
 
-    def _pause(self) -> Pause:
-        return self.pauses[self.settings.providers.order[0]]
-
     def _terms(self, tokens: Mapping[int, int]) -> Terms:
         options = self.settings.sender
         epoch, room = self._fence_is_there()
+        self.routes.begin()
         now = milliseconds(self.timekeeper.now())
         return Terms(
             now=now,
             sender=self.sender,
             tokens=tokens,
             epoch=epoch,
-            provider=self.settings.providers.order[0],
+            router=self.routes,
             claim_id=ids.new_id(ids.CLAIM),
             deadline=now + timedelta(seconds=options.attempt_seconds),
             deadline_steady=self.clock.steady() + options.attempt_seconds,
@@ -191,10 +192,8 @@ class Loop:
         )
 
     def _may_claim(self, room: int) -> int:
-        """How many may be claimed: none while the provider is left alone, one to find out whether it is well again."""
-        allowed = self._pause().allows(self.clock.steady())
-        most = min(room, self.settings.sender.deliveries_per_claim)
-        return most if allowed is None else min(most, max(0, allowed - self.courier.under_way()))
+        """How many may be claimed: none while every provider is left alone, one to find out whether it is well again."""
+        return min(self.routes.room(room), self.settings.sender.deliveries_per_claim)
 
     def _fence_is_there(self) -> tuple[str, int]:
         """The epoch and the room for claims. Without the fence nothing is claimed, but what is due is put on record."""

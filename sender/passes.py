@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from fencepost import breaker, ids
 from fencepost.deliveries import Attempt, Delivery
 from fencepost.messages import Renderer
 from fencepost.planning import Limits
 from fencepost.schedules import Rule
+
+
+class Router(Protocol):
+    """Says where the next attempt of a mail goes."""
+
+    def provider(self, row: Delivery, definition: Mapping[str, Any]) -> str | timedelta:
+        """The provider that it is to be claimed for, which counts as claimed from now on; or how long it waits."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +28,7 @@ class Terms:
     sender: str
     tokens: Mapping[int, int]
     epoch: str
-    provider: str
+    router: Router
     claim_id: str
     deadline: datetime
     deadline_steady: float
@@ -38,12 +47,12 @@ class Terms:
             return None
         return breaker.slot_width(rule, row["due_at"], self.breaker_window)
 
-    def attempt(self, row: Delivery) -> Attempt:
-        """The next attempt for a row."""
+    def attempt(self, row: Delivery, provider: str) -> Attempt:
+        """The next attempt for a row, by this provider."""
         return Attempt(
             id=ids.new_id(ids.ATTEMPT),
             no=row["attempt_no"] + 1,
-            provider=self.provider,
+            provider=provider,
             sender=self.sender,
             token=self.tokens[row["shard"]],
             claimed_at=self.now,

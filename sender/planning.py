@@ -7,8 +7,9 @@ Rows of our own shards are claimed in the same insert (W3 folded into W1) as lon
 called before W2 has frozen their instant. What has jitter, or waits for the occurrence before it, is left to the scan.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from fencepost import ids, occurrences
 from fencepost.deliveries import Delivery, Settlement, claimed, released
@@ -120,23 +121,25 @@ class _Batch:
             renderer = Renderer(definition)
             rule = rules(version)
             for row in islice(rows, max(0, FOLDED_PER_SCHEDULE - queued)):
-                self._claim(row, renderer, rule)
+                self._claim(row, renderer, rule, definition)
             self.deliveries.extend(rows)
             queued += recipients
 
-    def _claim(self, row: Delivery, renderer: Renderer, rule: Rule) -> None:
+    def _claim(self, row: Delivery, renderer: Renderer, rule: Rule, definition: Mapping[str, Any]) -> None:
         terms = self._terms
         waits = row["not_before"] > terms.now or row.get("after_occurrence") is not None
         if not waits and len(self.claimed) < terms.room and row["shard"] in terms.tokens:
-            row = claimed(
-                row,
-                terms.attempt(row),
-                epoch=terms.epoch,
-                deadline=terms.deadline,
-                claim_id=terms.claim_id,
-                now=terms.now,
-            )
-            self.claimed.append(Claimed(row, renderer, terms.deadline_steady, terms.copy_slot(row, rule)))
+            provider = terms.router.provider(row, definition)
+            if isinstance(provider, str):
+                row = claimed(
+                    row,
+                    terms.attempt(row, provider),
+                    epoch=terms.epoch,
+                    deadline=terms.deadline,
+                    claim_id=terms.claim_id,
+                    now=terms.now,
+                )
+                self.claimed.append(Claimed(row, renderer, terms.deadline_steady, terms.copy_slot(row, rule)))
         self.deliveries.append(row)
 
 

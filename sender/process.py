@@ -9,9 +9,11 @@ from threading import Event
 from types import FrameType
 
 from fencepost.clock import Clock, SystemClock
+from fencepost.coordination.breakers import Breakers
 from fencepost.coordination.cluster import Member
 from fencepost.coordination.fences import Fence
 from fencepost.coordination.leases import ShardLeases
+from fencepost.coordination.limits import Limiter
 from fencepost.coordination.nudges import NudgeListener
 from fencepost.errors import Unreachable
 from fencepost.failpoints import Failpoints
@@ -28,16 +30,20 @@ from sender.courier import Courier
 from sender.delivering import Patience
 from sender.executor import Epochs, Executor
 from sender.gauges import Gauges
+from sender.health import Health
 from sender.housekeeping import Housekeeper
 from sender.look_ups import LookUps
 from sender.loop import Loop
 from sender.outages import Outages
-from sender.pauses import Pause
+from sender.permits import Permits
 from sender.reconciler import Reconciler
+from sender.routes import Lanes, Routes
 from sender.timekeeper import ClockIsOff, Timekeeper
 
 log = get_logger(__name__)
 _LOOK_SECONDS = 1.0
+_GRANT_MARGIN_SECONDS = 5.0
+"""How much longer than a call a sender may be the one that finds out whether a provider is well again."""
 
 
 class SenderProcess:
@@ -59,10 +65,14 @@ class SenderProcess:
         self._failpoints = Failpoints.from_environment()
         self._epochs = Epochs(self._fence, self._failpoints)
         self._providers = {name: create(name, settings.providers, self._clock) for name in settings.providers.order}
-        self._pauses = {name: Pause() for name in self._providers}
         self._gauges = Gauges(Metrics())
         self._parts_started = False
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._breakers = Breakers(
+            settings.redis, settings.failover, self._name, options.call_timeout_seconds + _GRANT_MARGIN_SECONDS
+        )
+        self._limiter = Limiter(settings.redis)
+        self._health = Health(self._breakers, settings, self._clock, self._outages, self._on_health_change)
         self._status = StatusServer(
             options.metrics_host,
             options.metrics_port,
@@ -97,6 +107,11 @@ class SenderProcess:
     def _on_shards_change(self) -> None:
         self._wake.set()
         self._wake_housekeeper.set()
+
+    def _on_health_change(self) -> None:
+        self._wake.set()
+        if self._parts_started:
+            self._courier.wake()
 
     def _on_clock_compared(self, problem: str) -> None:
         """Show an alarm for this machine while its clock is off, whichever of its senders found out."""
@@ -149,22 +164,31 @@ class SenderProcess:
         self._executor = Executor(
             self._store, self._fence, self._epochs, self._leases, self._failpoints, self._clock, retention
         )
+        lanes = Lanes(settings)
         self._courier = Courier(
             executor=self._executor,
             fence=self._fence,
             epochs=self._epochs,
             providers=self._providers,
             transport=Transport(connections=options.seats),
-            pauses=self._pauses,
+            health=self._health,
+            permits=Permits(self._limiter, lanes, self._clock, self._outages),
+            lane_of=lanes.of_claimed,
             outages=self._outages,
             failpoints=self._failpoints,
-            patience=Patience(options.call_timeout_seconds, options.retry_base_seconds, options.retry_cap_seconds),
+            patience=Patience(
+                options.call_timeout_seconds,
+                options.retry_base_seconds,
+                options.retry_cap_seconds,
+                options.retry_give_up_seconds,
+            ),
             links=self._links,
             clock=self._clock,
             seats=options.seats,
             capacity=options.deliveries_per_claim,
             observe=self._gauges.observe,
             hungry=lambda: self._loop.hungry(),
+            pending=self._wake.set,
         )
         self._loop = Loop(
             settings=settings,
@@ -174,7 +198,7 @@ class SenderProcess:
             executor=self._executor,
             epochs=self._epochs,
             courier=self._courier,
-            pauses=self._pauses,
+            routes=Routes(self._health, lanes, self._courier.waiting),
             outages=self._outages,
             clock=self._clock,
             timekeeper=self._timekeeper,
@@ -188,7 +212,8 @@ class SenderProcess:
             executor=self._executor,
             epochs=self._epochs,
             courier=self._courier,
-            pauses=self._pauses,
+            health=self._health,
+            breakers=self._breakers,
             outages=self._outages,
             clock=self._clock,
             timekeeper=self._timekeeper,
@@ -211,6 +236,7 @@ class SenderProcess:
     def _start(self) -> None:
         self._leases.start()
         self._nudges = NudgeListener(self._settings.redis, on_nudge=self._wake.set)
+        self._health.start()
         self._courier.start()
         self._loop.start()
         self._housekeeper.start()
@@ -221,7 +247,7 @@ class SenderProcess:
         """Claim no more, finish the calls under way, hand back the rest, give the shards back, revoke the lease last."""
         log.info("Draining: calls under way are finished, the rest is handed back.", action="sender.draining")
         ends = self._clock.steady() + self._settings.sender.drain_seconds
-        for part in (self._loop, self._courier, self._housekeeper, self._reconciler):
+        for part in (self._loop, self._courier, self._housekeeper, self._reconciler, self._health):
             part.stop(max(0.0, ends - self._clock.steady()))
         self._leases.drain()
         for shard, held in self._leases.held().items():
@@ -232,12 +258,14 @@ class SenderProcess:
         self._status.stop()
         self._store.close()
         self._fence.close()
+        self._breakers.close()
+        self._limiter.close()
         log.info("The sender has ended.", action="sender.ended", sender=self._name)
 
     def _is_alive(self) -> bool:
         if not self._parts_started:
             return True
-        parts = (self._loop, self._courier, self._housekeeper, self._reconciler)
+        parts = (self._loop, self._courier, self._housekeeper, self._reconciler, self._health)
         return all(part.is_alive() for part in parts)
 
     def _checks(self) -> Checks:
@@ -249,7 +277,9 @@ class SenderProcess:
         ready, detail = self._leases.status()
         checks["etcd"] = (ready, detail)
         checks["clock"] = (not self._timekeeper.problem, self._timekeeper.problem or "right")
-        for name, pause in self._pauses.items():
-            problem = pause.problem(self._clock.steady())
-            checks[name] = (not problem, problem or "takes mail")
+        problems = {name: self._health.problem(name) for name in self._providers}
+        # Mail that one of them takes is on its way.
+        one_takes_mail = not all(problems.values())
+        for name, problem in problems.items():
+            checks[name] = (one_takes_mail, problem or "takes mail")
         return checks

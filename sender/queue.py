@@ -1,41 +1,59 @@
 """What was claimed and is not settled yet: it waits for a seat, and keeps its shard busy until its outcome is on record."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from itertools import count
 from threading import Lock
 
 from sender.passes import Claimed
+from sender.routes import Lane
 
 
 class Queue:
     """Filled by the loop, emptied by the courier, asked by the housekeeper: any thread may call it."""
 
-    def __init__(self) -> None:
-        self._waiting: list[tuple[datetime, int, Claimed]] = []
-        """A heap in the order of the queue, so that who comes later and is due earlier does not wait behind a long list."""
+    def __init__(self, lane_of: Callable[[Claimed], Lane]) -> None:
+        self._lane_of = lane_of
+        self._waiting: dict[Lane, list[tuple[datetime, int, Claimed]]] = {}
+        """For each lane a heap in the order of the queue, so that who comes later and is due earlier does not wait behind a
+        long list. An empty one is not kept."""
         self._arrivals = count()
+        self._count = 0
         self._of_shard: Counter[int] = Counter()
         self._unwanted: set[int] = set()
         self._lock = Lock()
 
     def __len__(self) -> int:
         """How many wait."""
-        return len(self._waiting)
+        return self._count
 
     def put(self, items: Sequence[Claimed]) -> None:
         with self._lock:
             for item in items:
                 self._of_shard[item.row["shard"]] += 1
-                heappush(self._waiting, (item.row["queue_at"], next(self._arrivals), item))
+                entry = (item.row["queue_at"], next(self._arrivals), item)
+                heappush(self._waiting.setdefault(self._lane_of(item), []), entry)
+            self._count += len(items)
 
-    def take(self) -> Claimed:
-        """The first one. Raises IndexError if none waits."""
+    def lanes(self) -> Counter[Lane]:
+        """How many wait in which lane."""
         with self._lock:
-            _, _, item = heappop(self._waiting)
-        return item
+            return Counter({lane: len(heap) for lane, heap in self._waiting.items()})
+
+    def take(self, lanes: Collection[Lane]) -> tuple[Lane, Claimed] | None:
+        """The first of those that wait in these lanes, and in which it did; None if none does."""
+        with self._lock:
+            heads = [(self._waiting[lane][0], lane) for lane in lanes if lane in self._waiting]
+            if not heads:
+                return None
+            (_, _, item), lane = min(heads)
+            heappop(self._waiting[lane])
+            if not self._waiting[lane]:
+                del self._waiting[lane]
+            self._count -= 1
+        return lane, item
 
     def done(self, item: Claimed) -> None:
         """Its outcome is on record."""
@@ -58,7 +76,25 @@ class Queue:
             return []
         with self._lock:
             shards, self._unwanted = self._unwanted, set()
-            items = [item for _, _, item in self._waiting if item.row["shard"] in shards]
-            self._waiting = [entry for entry in self._waiting if entry[2].row["shard"] not in shards]
-            heapify(self._waiting)
+            return self._remove(lambda item: item.row["shard"] in shards)
+
+    def late(self, ends: float) -> list[Claimed]:
+        """Takes out what waits and has its deadline before then (steady seconds)."""
+        with self._lock:
+            return self._remove(lambda item: item.deadline_steady <= ends)
+
+    def _remove(self, goes: Callable[[Claimed], bool]) -> list[Claimed]:
+        items: list[Claimed] = []
+        for lane, heap in list(self._waiting.items()):
+            gone = [item for _, _, item in heap if goes(item)]
+            if not gone:
+                continue
+            items += gone
+            stays = [entry for entry in heap if not goes(entry[2])]
+            heapify(stays)
+            if stays:
+                self._waiting[lane] = stays
+            else:
+                del self._waiting[lane]
+        self._count -= len(items)
         return items

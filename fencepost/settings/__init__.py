@@ -15,8 +15,18 @@ from pydantic import ValidationError
 
 from fencepost.errors import Misconfigured
 from fencepost.failpoints import VARIABLE as FAILPOINT_VARIABLE
-from fencepost.settings.processes import Auditor, Breaker, Frontend, Registry, Retention, Sender, Settlement, Simulator
-from fencepost.settings.providers import Mailgun, Mailjet, Providers, SendGrid, Ses, Smtp
+from fencepost.settings.processes import (
+    Auditor,
+    Breaker,
+    Failover,
+    Frontend,
+    Registry,
+    Retention,
+    Sender,
+    Settlement,
+    Simulator,
+)
+from fencepost.settings.providers import Account, Mailgun, Mailjet, Providers, SendGrid, Ses, Smtp
 from fencepost.settings.servers import Etcd, Logging, MongoDB, Redis
 from fencepost.settings.sources import from_file, from_variables, merge
 from fencepost.settings.values import Section
@@ -24,9 +34,11 @@ from fencepost.settings.values import Section
 __all__ = [
     "CONFIG_DIR",
     "PREFIX",
+    "Account",
     "Auditor",
     "Breaker",
     "Etcd",
+    "Failover",
     "Frontend",
     "Logging",
     "Mailgun",
@@ -70,6 +82,7 @@ class Settings(Section):
     settlement: Settlement = Settlement()
     auditor: Auditor = Auditor()
     breaker: Breaker = Breaker()
+    failover: Failover = Failover()
     retention: Retention = Retention()
     providers: Providers = Providers()
 

@@ -76,6 +76,8 @@ class Sender(Section):
     """An occurrence found no later than this is on time; what is later is a misfire, and its policy decides."""
     retry_base_seconds: float = Field(2, gt=0)
     retry_cap_seconds: float = Field(600, gt=0)
+    retry_give_up_seconds: float = Field(3 * 86_400, gt=0)
+    """Mail that every provider has refused for so long fails, listed and to be replayed; counted from the first refusal."""
     drain_seconds: float = Field(20, gt=0)
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(0, ge=0, le=65_535)
@@ -123,6 +125,31 @@ class Breaker(Section):
     enabled: bool = True
     window_seconds: float = Field(600, gt=0, le=86_400)
     """How long a content is remembered. Instants of one schedule that are nearer to each other than this are told apart."""
+
+
+class Failover(Section):
+    """When mail is kept from a provider, for all senders together, and how it comes back. One value for all of them."""
+
+    refusals_to_open: int = Field(3, ge=1)
+    """So many calls in a row that were provably not accepted. A provider that refuses us (a wrong key) needs but one."""
+    doubts_to_open: int = Field(10, ge=1)
+    """So many calls in a row of which nobody knows how they ended."""
+    failed_percent_to_open: int = Field(50, ge=1, le=100)
+    """Such a share of the calls of a window, refused or in doubt."""
+    calls_to_judge: int = Field(20, ge=1)
+    """Fewer calls in a window than this say nothing about the share."""
+    window_seconds: float = Field(10, gt=0)
+    first_pause_seconds: float = Field(1, gt=0)
+    """How long it is left alone at first; doubled each time that it is not well by then."""
+    longest_pause_seconds: float = Field(30, gt=0)
+    return_start_percent: int = Field(10, ge=1, le=100)
+    """The share of its traffic that goes back to it at first, once it took a mail again."""
+    return_doubles_seconds: float = Field(2, gt=0)
+    """How long until that share doubles."""
+    sync_seconds: float = Field(0.4, gt=0, le=0.5)
+    """How often a sender reads how the providers stand; what fails is reported at once."""
+    max_per_second_per_domain: float | None = Field(None, gt=0, le=100_000)
+    """No more mail from one sending domain than this and one, in any second, by all senders together."""
 
 
 class Retention(Section):

@@ -7,7 +7,20 @@ from pydantic import Field, SecretStr
 from fencepost.settings.values import Names, Section
 
 
-class Mailgun(Section):
+class Account(Section):
+    """What is set for every provider."""
+
+    weight: float | None = Field(None, ge=0)
+    """Its part of the mail, beside those of the others. Where nobody has one, the first of the order takes all, and the others
+    are its fallback; so is one of weight 0. `PATCH /providers/{name}` wins over it."""
+    max_per_second: float | None = Field(None, gt=0, le=100_000)
+    """No more calls than this and one, in any second, by all senders together; None: as many as there are seats for."""
+    settling_seconds: float | None = Field(None, gt=0)
+    """Its settling window. None: FENCEPOST_SETTLEMENT__WINDOW_SECONDS. Longer than it takes to index what it accepted (Mailgun: half
+    an hour), and a call, and what clocks differ."""
+
+
+class Mailgun(Account):
     base_url: str = "https://api.mailgun.net"
     """https://api.eu.mailgun.net for a domain in the EU region; any stand-in's address will do."""
     domain: str = "sandbox.example.com"
@@ -21,7 +34,7 @@ class Mailgun(Section):
     """The one before it, taken as well while a new key makes its way."""
 
 
-class SendGrid(Section):
+class SendGrid(Account):
     base_url: str = "https://api.sendgrid.com"
     """https://api.eu.sendgrid.com for a subuser in the EU region; any stand-in's address will do."""
     api_key: SecretStr = SecretStr("key-simulator")
@@ -30,7 +43,7 @@ class SendGrid(Section):
     """For Email Activity, an add-on. Without one there are no records to ask, and mail whose reply was lost is held."""
 
 
-class Mailjet(Section):
+class Mailjet(Account):
     base_url: str = "https://api.mailjet.com"
     """https://api.us.mailjet.com for an account in the US region; any stand-in's address will do."""
     api_key: SecretStr = SecretStr("key-simulator")
@@ -38,7 +51,7 @@ class Mailjet(Section):
     """The two halves of one key: it sends, and it reads the records from which lost replies are settled."""
 
 
-class Ses(Section):
+class Ses(Account):
     region: str = "us-east-1"
     base_url: str | None = None
     """None: the region's own, https://email.<region>.amazonaws.com; any stand-in's address will do."""
@@ -49,7 +62,7 @@ class Ses(Section):
     """The configuration set whose event destinations are told of what becomes of a mail; None: the account's default."""
 
 
-class Smtp(Section):
+class Smtp(Account):
     base_url: str = "smtp://smtp.example.com"
     """smtp://host (port 587 unless it is given, encrypted as `starttls` says), or smtps://host (465, encrypted from the start)."""
     starttls: Literal["required", "optional", "none"] = "required"
@@ -66,3 +79,8 @@ class Providers(Section):
     mailjet: Mailjet = Mailjet()
     ses: Ses = Ses()
     smtp: Smtp = Smtp()
+
+    def account(self, name: str) -> Account:
+        """What is set for the provider of this name, one of `order`."""
+        account: Account = getattr(self, name)
+        return account

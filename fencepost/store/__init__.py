@@ -20,6 +20,7 @@ from fencepost.store.messages import Messages
 from fencepost.store.migrations import migrate, pending
 from fencepost.store.mongodb import Document, answering, connect, server_time
 from fencepost.store.occurrences import Occurrences
+from fencepost.store.providers import ProviderRecords
 from fencepost.store.reports import Reports
 from fencepost.store.revisions import Revision, Revisions
 from fencepost.store.schedules import Schedules
@@ -48,6 +49,7 @@ class Store:
     messages: Messages
     emails: Emails
     suppressions: Suppressions
+    providers: ProviderRecords
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -71,6 +73,7 @@ class Store:
             Messages(database),
             Emails(database),
             Suppressions(database),
+            ProviderRecords(database),
         )
 
     def migrate(self) -> list[str]:

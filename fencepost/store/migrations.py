@@ -13,6 +13,7 @@ from fencepost.store import (
     idempotency,
     messages,
     occurrences,
+    providers,
     revisions,
     schedules,
     suppressions,
@@ -49,9 +50,14 @@ def _index_api_mail(database: Database[Document]) -> None:
     database.deliveries.create_indexes(deliveries.INDEXES)
 
 
+def _index_provider_changes(database: Database[Document]) -> None:
+    database.provider_changes.create_indexes(providers.CHANGE_INDEXES)
+
+
 MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0001_indexes", _create_indexes),
     ("0002_api_mail", _index_api_mail),
+    ("0003_provider_changes", _index_provider_changes),
 ]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 

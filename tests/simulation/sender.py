@@ -23,12 +23,12 @@ from tests.simulation.clocks import SimulatedClock
 from tests.simulation.leases import Leases
 from tests.simulation.performing import RETENTION, Hands, Surroundings
 from tests.simulation.steps import Sleep, Steps
+from tests.support.routes import Always
 
 T = TypeVar("T")
 RULES = RuleCache()
 """Rules are pure, so all senders of all runs share them."""
 MEMORY = timedelta(days=3)
-PROVIDER = "mailgun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Terms(passes.Terms):
 
     numbers: Iterator[int] = field(kw_only=True)
 
-    def attempt(self, row: Delivery) -> Attempt:
-        return {**passes.Terms.attempt(self, row), "id": f"a{next(self.numbers)}"}
+    def attempt(self, row: Delivery, provider: str) -> Attempt:
+        return {**passes.Terms.attempt(self, row, provider), "id": f"a{next(self.numbers)}"}
 
 
 class Sender(Hands):
@@ -195,7 +195,7 @@ class Sender(Hands):
             sender=self.process.name,
             tokens=tokens,
             epoch=epoch,
-            provider=PROVIDER,
+            router=Always(),
             claim_id=f"c{next(self._numbers)}",
             deadline=now + timedelta(seconds=options.attempt_seconds),
             deadline_steady=steady + options.attempt_seconds,

@@ -23,6 +23,7 @@ from sender.effects import (
     ReadSkips,
 )
 from sender.passes import Terms
+from tests.support.routes import Always
 from tests.support.rows import planned
 from tests.support.schedules import Texts, at, definition, schedule
 
@@ -50,7 +51,7 @@ def done_with(made: Schedule, rows: list[Delivery], opened: Mapping[str, Mapping
         sender="sender-1",
         tokens={row["shard"]: 7 for row in rows},
         epoch="run:1",
-        provider="mailgun",
+        router=Always(),
         claim_id="clm_1",
         deadline=NOON + timedelta(seconds=30),
         deadline_steady=30.0,

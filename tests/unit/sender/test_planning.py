@@ -10,6 +10,7 @@ from fencepost.store.revisions import Revision
 from sender.effects import Advance, Effect, Insert, Quarantine, ReadRevisions
 from sender.passes import Terms
 from sender.planning import plan_due
+from tests.support.routes import Always
 from tests.support.rows import RETENTION
 from tests.support.schedules import Texts, at, definition, schedule
 
@@ -22,7 +23,7 @@ def terms() -> Terms:
         sender="sender-1",
         tokens={},
         epoch="",
-        provider="mailgun",
+        router=Always(),
         claim_id=ids.new_id(ids.CLAIM),
         deadline=NOON + timedelta(seconds=30),
         deadline_steady=30,

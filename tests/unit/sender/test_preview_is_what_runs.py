@@ -21,6 +21,7 @@ from fencepost.store.schedule_documents import from_document, to_document
 from sender.effects import Advance, Effect, Insert, Quarantine
 from sender.passes import Terms
 from sender.planning import plan_due
+from tests.support.routes import Always
 from tests.support.schedules import definition
 from tests.unit.recurrence.strategies import DST, MADE, RECURRENCES
 
@@ -65,7 +66,7 @@ def woken(made: Schedule, now: datetime, cache: RuleCache, limits: Limits) -> tu
         sender="sender-1",
         tokens={0: 7},
         epoch="run:1",
-        provider="mailgun",
+        router=Always(),
         claim_id="clm_1",
         deadline=now + timedelta(seconds=30),
         deadline_steady=30.0,
