@@ -56,7 +56,7 @@ class World:
             "FENCEPOST_PROVIDERS__SMTP__BASE_URL": provider.smtp_url,
             "FENCEPOST_PROVIDERS__SMTP__STARTTLS": "none",
         }
-        self.variables = {**QUICK, **variables, **addresses}
+        self.variables = {**QUICK, **addresses, **variables}
         self.settings = load(self.variables)
         self.folder = folder
         self.store = Store.open(self.settings.mongodb)

@@ -16,7 +16,7 @@ from tests.support.provider import Provider
 from tests.support.territory import Territory
 from tests.support.world import World
 
-__all__ = ["make_world", "nursery", "provider", "world"]
+__all__ = ["fallback", "make_world", "nursery", "provider", "world"]
 
 
 @pytest.fixture(scope="session")
@@ -27,22 +27,41 @@ def nursery() -> Iterator[Nursery]:
     own.close()
 
 
-@pytest.fixture(scope="session")
-def _provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+def _started(folder: Path) -> Iterator[Provider]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("FENCEPOST_")}
-    own = Provider(tmp_path_factory.mktemp("provider"), {**variables, "PYTHONPATH": str(ROOT)})
+    own = Provider(folder, {**variables, "PYTHONPATH": str(ROOT)})
     own.process.start().wait_ready()
     yield own
     own.close()
 
 
+@pytest.fixture(scope="session")
+def _provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    yield from _started(tmp_path_factory.mktemp("provider"))
+
+
+@pytest.fixture(scope="session")
+def _fallback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    yield from _started(tmp_path_factory.mktemp("fallback"))
+
+
 @pytest.fixture
 def provider(_provider: Provider) -> Provider:
     """The provider, which answers at once and has accepted nothing yet."""
-    if not _provider.process.alive:
-        _provider.process.start().wait_ready()
-    _provider.forget()
-    return _provider
+    return _fresh(_provider)
+
+
+@pytest.fixture
+def fallback(_fallback: Provider) -> Provider:
+    """A second provider, which knows nothing of the first."""
+    return _fresh(_fallback)
+
+
+def _fresh(provider: Provider) -> Provider:
+    if not provider.process.alive:
+        provider.process.start().wait_ready()
+    provider.forget()
+    return provider
 
 
 class MakesWorld(Protocol):
