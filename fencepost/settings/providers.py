@@ -15,9 +15,6 @@ class Account(Section):
     are its fallback; so is one of weight 0. `PATCH /providers/{name}` wins over it."""
     max_per_second: float | None = Field(None, gt=0, le=100_000)
     """No more calls than this and one, in any second, by all senders together; None: as many as there are seats for."""
-    settling_seconds: float | None = Field(None, gt=0)
-    """Its settling window. None: FENCEPOST_SETTLEMENT__WINDOW_SECONDS. Longer than it takes to index what it accepted (Mailgun: half
-    an hour), and a call, and what clocks differ."""
 
 
 class Mailgun(Account):

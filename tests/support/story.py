@@ -12,7 +12,7 @@ KNOWN_ERRORS = {
     "clock.off",
     "delivery.held",
     "lease.refused",
-    "provider.refuses",
+    "provider.open",
     "records.closed",
     "schedule.quarantined",
 }
