@@ -6,7 +6,7 @@ provider takes to index what it accepted, and a call, and what clocks differ. Th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -78,6 +78,16 @@ class Window:
     """After this, records that can't be read are waited for no longer: the mail is held."""
     recheck_held: tuple[timedelta, ...] = field(default=(timedelta(hours=1), timedelta(hours=6), timedelta(days=1)))
     """When the records are read once more for a mail that is held: some index what they took late."""
+
+    own: Mapping[str, timedelta] = field(default_factory=dict)
+    """The settling windows of providers that have one of their own."""
+
+    def of(self, provider: str | None) -> "Window":
+        """The window of this provider's mail."""
+        settling = self.own.get(provider or "")
+        if settling is None:
+            return self
+        return replace(self, settling=settling, look_ups=tuple(wait for wait in self.look_ups if wait < settling))
 
     def ends(self, since: datetime) -> datetime:
         """When what is unknown since then, and has left no trace, is decided by its owner's policy."""
@@ -226,6 +236,11 @@ def window_of(settings: Settings) -> Window:
         timedelta(seconds=options.window_seconds),
         tuple(timedelta(seconds=wait) for wait in options.look_up_seconds if wait < options.window_seconds),
         timedelta(seconds=options.give_up_seconds),
+        own={
+            name: timedelta(seconds=seconds)
+            for name in type(settings.providers).model_fields
+            if name != "order" and (seconds := settings.providers.account(name).settling_seconds)
+        },
     )
 
 

@@ -156,7 +156,9 @@ def _not_held(p: Parts, row: Delivery) -> str:
     revision_id = row["revision_id"] or ""
     revision = p.store.revisions.find([revision_id]).get(revision_id)
     policy = policy_of(revision.definition if revision else None)
-    until = window_of(p.settings).ends(row["unknown_since"] or row["updated_at"]).replace(microsecond=0)
+    until = (
+        window_of(p.settings).of(row["provider"]).ends(row["unknown_since"] or row["updated_at"]).replace(microsecond=0)
+    )
     if policy is Policy.RESEND_AT_ONCE:
         return f"{sentence}: it is sent again at once, as its schedule says"
     return f"{sentence}: it is looked up in its provider's records until about {iso(until)}; {_ENDS[policy]}"

@@ -42,14 +42,21 @@ def reconcile_all(
         for row in rows
         if traces[row["_id"]] is None
         and row["_id"] not in never_called
-        and wants_look_up(row, policies[row["_id"]], window, now)
+        and wants_look_up(row, policies[row["_id"]], window.of(row["provider"]), now)
     ]
     asked, later = wanting[:look_ups], {row["_id"] for row in wanting[look_ups:]}
     references = [reference for row in asked if (reference := _reference(row, texts))]
     found: dict[str, Trace] = (yield LookUp(references)) if references else {}
     traces |= {row["_id"]: found.get(row["_id"], _NO_TEXT) for row in asked}
     verdicts = [
-        reconcile(row, traces[row["_id"]], policies[row["_id"]], window, now, skipped=row["_id"] in never_called)
+        reconcile(
+            row,
+            traces[row["_id"]],
+            policies[row["_id"]],
+            window.of(row["provider"]),
+            now,
+            skipped=row["_id"] in never_called,
+        )
         for row in rows
         if row["_id"] not in later
     ]

@@ -85,7 +85,7 @@ def _settlement(row: Delivery, facts: Facts) -> Gate:
         return Gate("settlement", "Not in doubt", False, "How its call ended is known, or none was made.")
     since = row.get("unknown_since") or row["updated_at"]
     look_up = row.get("look_up_at") or since
-    ends = facts.window.ends(since)
+    ends = facts.window.of(row["provider"]).ends(since)
     then = {
         Policy.HOLD: "it is held for a person then",
         Policy.RESEND: "it is sent again then",

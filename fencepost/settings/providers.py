@@ -15,6 +15,9 @@ class Account(Section):
     are its fallback; so is one of weight 0. `PATCH /providers/{name}` wins over it."""
     max_per_second: float | None = Field(None, gt=0, le=100_000)
     """No more calls than this and one, in any second, by all senders together; None: as many as there are seats for."""
+    settling_seconds: float | None = Field(None, gt=0)
+    """Its settling window: longer than it takes to index what it accepted (Mailgun: half an hour), and a call, and what clocks
+    differ. None: FENCEPOST_SETTLEMENT__WINDOW_SECONDS."""
 
 
 class Mailgun(Account):

@@ -188,4 +188,4 @@ def _next_look_up(row: Delivery) -> datetime | None:
 
 def _decision_due_at(row: Delivery, window: Window) -> datetime | None:
     since = row.get("unknown_since")
-    return window.ends(since) if since and row["state"] == State.UNKNOWN else None
+    return window.of(row["provider"]).ends(since) if since and row["state"] == State.UNKNOWN else None

@@ -243,3 +243,10 @@ def test_no_verdict_is_made_without_evidence(
             assert other is State.HELD
             assert evidence is not None
             assert over
+
+
+def test_a_provider_may_have_a_settling_window_of_its_own() -> None:
+    window = Window(timedelta(seconds=60), (timedelta(seconds=10), timedelta(seconds=40)), own={"ses": timedelta(20)})
+    assert window.of("mailgun") is window
+    assert window.of(None) is window
+    assert window.of("ses").settling == timedelta(20)
