@@ -15,7 +15,17 @@ from pydantic import ValidationError
 
 from fencepost.errors import Misconfigured
 from fencepost.failpoints import VARIABLE as FAILPOINT_VARIABLE
-from fencepost.settings.processes import Auditor, Breaker, Frontend, Registry, Retention, Sender, Settlement, Simulator
+from fencepost.settings.processes import (
+    Auditor,
+    Breaker,
+    Frontend,
+    Notifier,
+    Registry,
+    Retention,
+    Sender,
+    Settlement,
+    Simulator,
+)
 from fencepost.settings.providers import Mailgun, Mailjet, Providers, SendGrid, Ses, Smtp
 from fencepost.settings.servers import Etcd, Logging, MongoDB, Redis
 from fencepost.settings.sources import from_file, from_variables, merge
@@ -32,6 +42,7 @@ __all__ = [
     "Mailgun",
     "Mailjet",
     "MongoDB",
+    "Notifier",
     "Providers",
     "Redis",
     "Registry",
@@ -69,6 +80,7 @@ class Settings(Section):
     sender: Sender = Sender()
     settlement: Settlement = Settlement()
     auditor: Auditor = Auditor()
+    notifier: Notifier = Notifier()
     breaker: Breaker = Breaker()
     retention: Retention = Retention()
     providers: Providers = Providers()
