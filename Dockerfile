@@ -1,5 +1,5 @@
-# One image for all of Fencepost's processes; the argument is the module that a container runs: registry, sender, auditor, frontend,
-# simulator or docker.set_up. Builds with BuildKit and with the classic builder alike.
+# One image for all of Fencepost's processes; the argument is the module that a container runs: registry, sender, auditor, notifier,
+# frontend, simulator or docker.set_up. Builds with BuildKit and with the classic builder alike.
 
 # -- what the pages load in the browser --------------------------------------------------------------------------------
 FROM node:22-bookworm-slim AS packages
@@ -16,10 +16,10 @@ RUN python -c "from frontend import assets; assets.copy()"
 # -- what the processes import: pinned, checked against hashes, no compiler, no servers --------------------------------
 FROM python:3.11-slim-bookworm AS libraries
 WORKDIR /build
-COPY requirements/registry.txt requirements/sender.txt requirements/auditor.txt requirements/frontend.txt requirements/simulator.txt requirements/
+COPY requirements/registry.txt requirements/sender.txt requirements/auditor.txt requirements/notifier.txt requirements/frontend.txt requirements/simulator.txt requirements/
 RUN python -m venv --without-pip /venv \
  && python -m pip --python /venv/bin/python install --no-cache-dir --only-binary=:all: --require-hashes \
-    -r requirements/registry.txt -r requirements/sender.txt -r requirements/auditor.txt -r requirements/frontend.txt -r requirements/simulator.txt
+    -r requirements/registry.txt -r requirements/sender.txt -r requirements/auditor.txt -r requirements/notifier.txt -r requirements/frontend.txt -r requirements/simulator.txt
 
 # -- the image ---------------------------------------------------------------------------------------------------------
 FROM python:3.11-slim-bookworm
@@ -42,9 +42,10 @@ COPY fencepost fencepost
 COPY registry registry
 COPY sender sender
 COPY auditor auditor
+COPY notifier notifier
 COPY simulator simulator
 COPY frontend frontend
 COPY --from=pages /build/frontend/static/vendor frontend/static/vendor
-RUN python -m compileall -q fencepost registry sender auditor simulator frontend docker
+RUN python -m compileall -q fencepost registry sender auditor notifier simulator frontend docker
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "docker.entrypoint"]

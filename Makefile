@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-LOCKED := base registry sender auditor frontend simulator cli run dev
+LOCKED := base registry sender auditor notifier frontend simulator cli run dev
 # npm brings its own list of certificate authorities; let it trust those of the system as well, as everything else does.
 SYSTEM_AUTHORITIES := $(wildcard /etc/ssl/certs/ca-certificates.crt)
 PAGES := $(shell find frontend -path frontend/node_modules -prune -o -path frontend/static/vendor -prune -o \
@@ -36,7 +36,7 @@ format: setup ## format the code
 	$(BIN)/ruff format .
 
 audit: setup ## known vulnerabilities and licences of what is deployed (needs the network)
-	for part in registry sender auditor frontend simulator cli; do $(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements/$$part.txt || exit 1; done
+	for part in registry sender auditor notifier frontend simulator cli; do $(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements/$$part.txt || exit 1; done
 	$(BIN)/pytest tests/unit/test_requirements.py
 
 bench: setup ## sends per second and lateness beside a bare loop; takes minutes

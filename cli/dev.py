@@ -40,7 +40,7 @@ _TICK_SECONDS = 0.25
     help="Read more variables from this file, such as config/secrets.env.",
 )
 def dev(with_demo: bool, keep: bool, senders: int, env_file: Path | None) -> None:
-    """Start MongoDB, etcd, Redis, the provider's simulator, the registry, senders, auditor and pages; Ctrl-C stops all of them.
+    """Start MongoDB, etcd, Redis, the provider's simulator, the registry, senders, auditor, notifier and pages; Ctrl-C stops all of them.
 
     A server whose address is in the environment (FENCEPOST_MONGODB__URL, FENCEPOST_ETCD__ENDPOINTS,
     FENCEPOST_REDIS__URL) is used as it is. Other FENCEPOST_ variables reach every process.
@@ -52,7 +52,7 @@ def dev(with_demo: bool, keep: bool, senders: int, env_file: Path | None) -> Non
     with data_folder(keep) as folder, ExitStack() as endings:
         try:
             screen.say(
-                "Starting MongoDB, etcd, Redis, the simulator, the registry, the senders, the auditor and the pages…"
+                "Starting MongoDB, etcd, Redis, the simulator, the registry, the senders, the auditor, the notifier and the pages…"
             )
             servers = _start_servers(folder, variables, keep, endings)
             stack = _start_stack(folder, {**variables, **servers.variables}, senders, screen, endings)
@@ -105,7 +105,7 @@ def _start_stack(folder: Path, variables: Mapping[str, str], senders: int, scree
     others.setdefault("FENCEPOST_SIMULATOR__FOLDER", str(folder / "simulator"))
     if f"FENCEPOST_PROVIDERS__{settings.providers.order[0].upper()}__BASE_URL" in variables:
         others["FENCEPOST_FRONTEND__SIMULATOR_URL"] = ""
-    stack = Stack(folder, others, ports=ports, senders=senders, auditor=True)
+    stack = Stack(folder, others, ports=ports, senders=senders, auditor=True, notifier=True)
 
     def end() -> None:
         try:

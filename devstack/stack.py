@@ -1,4 +1,4 @@
-"""A whole Fencepost on one machine: simulator, registry, senders, auditor and frontend, each a process of its own."""
+"""A whole Fencepost on one machine: simulator, registry, senders, auditor, notifier and frontend, each a process of its own."""
 
 import os
 import secrets
@@ -42,6 +42,7 @@ class Stack:
         senders: int = 3,
         frontend: bool = True,
         auditor: bool = False,
+        notifier: bool = False,
     ) -> None:
         """`folder` gets logs and temporary files. `variables` are the FENCEPOST_… settings of all processes; they win over those that
         the stack sets itself: its addresses, and the simulator as the provider."""
@@ -56,6 +57,7 @@ class Stack:
         self.registry = self._process("registry", f"{self.registry_url}/readyz")
         self.frontend = self._process("frontend", f"{self.frontend_url}/healthz") if frontend else None
         self.auditor = self._with_status("auditor", "AUDITOR") if auditor else None
+        self.notifier = self._with_status("notifier", "NOTIFIER") if notifier else None
         self.senders: list[Process] = []
         for _ in range(senders):
             self._add_sender({})
@@ -63,7 +65,7 @@ class Stack:
     @property
     def processes(self) -> list[Process]:
         """All of them, in the order in which they are started."""
-        last = [process for process in (self.auditor, self.frontend) if process]
+        last = [process for process in (self.auditor, self.notifier, self.frontend) if process]
         return [self.simulator, self.registry, *self.senders, *last]
 
     @property
@@ -90,7 +92,7 @@ class Stack:
 
     def stop(self, seconds: float = 30) -> None:
         """End all: those that take mail first, then those that send it, all senders at once. None is left."""
-        for group in ([self.frontend, self.registry], self.senders, [self.auditor, self.simulator]):
+        for group in ([self.frontend, self.registry], self.senders, [self.auditor, self.notifier, self.simulator]):
             running = [process for process in group if process and process.alive]
             for process in running:
                 process.terminate()
@@ -120,6 +122,7 @@ class Stack:
                 for name in Providers.model_fields
                 if name != "order"
             },
+            "FENCEPOST_NOTIFIER__ALLOW_LOOPBACK": "true",
             "FENCEPOST_SIMULATOR__SMTP_PORT": str(self._smtp_port),
             "FENCEPOST_PROVIDERS__SMTP__BASE_URL": f"smtp://127.0.0.1:{self._smtp_port}",
             "FENCEPOST_PROVIDERS__SMTP__STARTTLS": "none",
@@ -143,7 +146,12 @@ class Stack:
         # Settings come from `variables` alone: what else stands in the caller's environment is for other processes.
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(_SETTINGS)}
         settings = {**self.variables, **(variables or {})}
-        if name in ("frontend", "simulator", "auditor"):  # none talks to a provider, so none gets to know its keys
+        if name in (
+            "frontend",
+            "simulator",
+            "auditor",
+            "notifier",
+        ):  # none talks to a provider, so none gets to know its keys
             settings = {key: value for key, value in settings.items() if not key.startswith(_PROVIDERS)}
         return Process(
             name,

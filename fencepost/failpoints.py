@@ -15,6 +15,8 @@ from fencepost.errors import Misconfigured
 VARIABLE = "FENCEPOST_FAILPOINT"
 STEPS = ("W1", "W2", "W3", "W4", "W5", "W6", "W7")
 """What is done for each batch of mail."""
+NOTIFIER = ("N1", "N2")
+"""A notifier's: writing the messages of what it read; calling an endpoint, whose answer is recorded after that."""
 START = "W0"
 """Reading the epoch, with a lease and shards in hand: once, and again when Redis lost its memory."""
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -31,13 +33,13 @@ class Failpoints:
             action, _, nth = action.partition(":")
             step, _, side = place.partition(".")
             if (
-                step not in (START, *STEPS)
+                step not in (START, *STEPS, *NOTIFIER)
                 or side not in ("before", "after")
                 or action not in _SIGNALS
                 or not (nth or "1").isdigit()
             ):
                 raise Misconfigured(
-                    f"{VARIABLE}: {item!r} is not a failpoint; write STEP.before or STEP.after with one of {', '.join((START, *STEPS))},"
+                    f"{VARIABLE}: {item!r} is not a failpoint; write STEP.before or STEP.after with one of {', '.join((START, *STEPS, *NOTIFIER))},"
                     " then :kill or :stop, and if wanted :N for the Nth time, for example W4.after:kill:25"
                 )
             self._armed[place] = (_SIGNALS[action], int(nth or "1"))

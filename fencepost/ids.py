@@ -13,6 +13,7 @@ from ulid import ULID
 
 SCHEDULE, REVISION, OCCURRENCE, DELIVERY, ATTEMPT, CLAIM, BACKFILL = "sch", "rev", "occ", "eml", "att", "clm", "bkf"
 BATCH, MESSAGE, SUPPRESSION, CHANGE = "bat", "msg", "sup", "pch"
+WEBHOOK, WEBHOOK_MESSAGE = "whk", "whm"
 """Prefixes of ids. A delivery is shown by the API as an email, hence `eml`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,6 +59,11 @@ def message_id(batch: str, index: int) -> str:
 def suppression_id(owner: str, email: str, scope: str) -> str:
     """The one id of the suppression of an owner's mail to an address in a scope."""
     return _derived(SUPPRESSION, _EPOCH, owner, email, scope)
+
+
+def derived_id(prefix: str, instant: datetime, *name: str) -> str:
+    """The one id of what happened at an instant, under a name of several words."""
+    return _derived(prefix, instant, *name)
 
 
 def first_id(prefix: str, instant: datetime) -> str:

@@ -31,6 +31,7 @@ from registry import (
     schedules,
     suppressions,
     unsubscribing,
+    webhooks,
 )
 from registry.answers.audit import AuditAnswer
 from registry.answers.batches import BatchAnswer, BatchMade, EmailsMade, Replayed
@@ -40,6 +41,7 @@ from registry.answers.explaining import ExplanationAnswer
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
 from registry.answers.suppressions import SuppressionAnswer, SuppressionList
+from registry.answers.webhooks import MessageAnswer, MessageList, WebhookAnswer, WebhookList, WebhookMade
 from registry.inputs import (
     BackfillInput,
     CancelInput,
@@ -78,6 +80,11 @@ SHAPES = [
     AuditAnswer,
     reports.Activity,
     hooks.HookAnswer,
+    WebhookAnswer,
+    WebhookMade,
+    WebhookList,
+    MessageAnswer,
+    MessageList,
 ]
 INPUTS: list[type[BaseModel]] = [
     ScheduleInput,
@@ -91,6 +98,7 @@ INPUTS: list[type[BaseModel]] = [
     *posting.INPUTS,
     suppressions.SuppressionInput,
     hooks.HookInput,
+    *webhooks.INPUTS,
     Nothing,
 ]
 
@@ -110,6 +118,7 @@ APIS = (
     audit.bp,
     reports.bp,
     hooks.bp,
+    webhooks.bp,
 )
 
 
@@ -131,6 +140,14 @@ class EmailIdConverter(BaseConverter):
     regex = "eml_[0-9A-HJKMNP-TV-Z]{26}"
 
 
+class WebhookIdConverter(BaseConverter):
+    regex = "whk_[0-9A-HJKMNP-TV-Z]{26}"
+
+
+class WebhookMessageIdConverter(BaseConverter):
+    regex = "whm_[0-9A-HJKMNP-TV-Z]{26}"
+
+
 def create_app(parts: Parts) -> OpenAPI:
     """The registry's application. It connects to nothing before the first request."""
     app = OpenAPI(
@@ -148,6 +165,8 @@ def create_app(parts: Parts) -> OpenAPI:
         "schedule": ScheduleIdConverter,
         "email": EmailIdConverter,
         "batch": BatchIdConverter,
+        "webhook": WebhookIdConverter,
+        "webhook_message": WebhookMessageIdConverter,
         "suppression": SuppressionIdConverter,
     }
     app.extensions[EXTENSION] = parts

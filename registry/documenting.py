@@ -48,6 +48,7 @@ TAGS = {
     "cluster": Tag(name="Cluster", description="The senders and what waits for them."),
     "audit": Tag(name="Audit", description="Proof that what should have happened did."),
     "reports": Tag(name="Reports", description="Counts."),
+    "webhooks": Tag(name="Webhooks", description="Who is told of what becomes of mail, by Standard Webhooks."),
     "hooks": Tag(name="Hooks", description="What providers tell by themselves."),
 }
 _HEADERS: Mapping[str, Mapping[str, Any]] = {

@@ -8,6 +8,8 @@ from flask import current_app
 
 from fencepost.clock import Clock
 from fencepost.coordination.cluster import ClusterView
+from fencepost.egress import Resolve
+from fencepost.names import resolve
 from fencepost.settings import Settings
 from fencepost.store import Store
 from registry.queues import Queues
@@ -29,6 +31,8 @@ class Parts:
     read_cluster: Callable[[], ClusterView]
     ping_redis: Callable[[], None]
     texts: Texts = field(default_factory=Texts)
+    resolve: Resolve = resolve
+    """Addresses of names; for where webhooks may go."""
     queues: Queues = field(default_factory=Queues)
 
 

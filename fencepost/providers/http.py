@@ -15,6 +15,8 @@ class HttpRequest:
     url: str
     headers: Mapping[str, str]
     body: bytes = b""
+    connect_to: str | None = None
+    """HOST:PORT:ADDRESS:PORT: connect to that address where the URL names that host; the host stays in TLS and headers."""
 
 
 @dataclass(frozen=True, slots=True)

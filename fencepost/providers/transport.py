@@ -34,7 +34,7 @@ from fencepost.providers.smtp_calls import SmtpCalls
 __all__ = ["MAX_REPLY_BYTES", "HttpReply", "HttpRequest", "Lost", "NotSent", "Reply", "Transport"]
 
 MAX_REPLY_BYTES = 1_048_576
-"""No provider's answer is longer; a call whose answer is, is Lost."""
+"""No provider's answer is longer; a call whose answer is longer than a transport takes is Lost."""
 
 # These prove that nothing was sent, provided that libcurl wrote nothing: it uses some of them for other things too.
 _NOT_SENT = {
@@ -60,7 +60,8 @@ _POLL_MASKS = {
 class _Call:
     """One easy handle with its buffers; it serves one call after the other."""
 
-    def __init__(self, ca_file: str, idle_seconds: int) -> None:
+    def __init__(self, ca_file: str, idle_seconds: int, max_reply_bytes: int) -> None:
+        self._max_reply_bytes = max_reply_bytes
         self.key: Hashable = None
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
@@ -84,6 +85,7 @@ class _Call:
         self._body = BytesIO(request.body)
         curl = self.curl
         curl.setopt(pycurl.URL, request.url)
+        curl.setopt(pycurl.CONNECT_TO, [request.connect_to] if request.connect_to else [])
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()] + ["Expect:"])
         curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(timeout_seconds * 1000)))
@@ -109,7 +111,7 @@ class _Call:
 
     def _write(self, chunk: bytes) -> int:
         self._received += len(chunk)
-        if self._received > MAX_REPLY_BYTES:
+        if self._received > self._max_reply_bytes:
             return -1
         self._chunks.append(chunk)
         return len(chunk)
@@ -118,11 +120,18 @@ class _Call:
 class Transport:
     """Calls in flight. Everything but `wake` belongs to one thread."""
 
-    def __init__(self, *, connections: int = 256, idle_seconds: int = 15, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        connections: int = 256,
+        idle_seconds: int = 15,
+        ca_file: str | None = None,
+        max_reply_bytes: int = MAX_REPLY_BYTES,
+    ) -> None:
         """At most `connections` are kept alive, each for `idle_seconds`. `ca_file` holds the authorities to trust, in
         PEM; None takes certifi's."""
         self._ca_file = ca_file or certifi.where()
-        self._idle_seconds = idle_seconds
+        self._idle_seconds, self._max_reply_bytes = idle_seconds, max_reply_bytes
         self._calls: dict[pycurl.Curl, _Call] = {}
         self._spare: list[_Call] = []
         self._done: list[tuple[Hashable, Reply]] = []
@@ -153,7 +162,7 @@ class Transport:
         if isinstance(request, SmtpRequest):
             self._smtp.start(key, request, timeout_seconds)
             return
-        call = self._spare.pop() if self._spare else _Call(self._ca_file, self._idle_seconds)
+        call = self._spare.pop() if self._spare else _Call(self._ca_file, self._idle_seconds, self._max_reply_bytes)
         if self._idle_fds and time.monotonic() - self._looked_at > _STALE_SECONDS:
             self._turn(0)
         call.prepare(key, request, timeout_seconds, fresh=time.monotonic() < self._distrust_until)

@@ -20,6 +20,7 @@ from fencepost.settings.processes import (
     Breaker,
     Failover,
     Frontend,
+    Notifier,
     Registry,
     Retention,
     Sender,
@@ -44,6 +45,7 @@ __all__ = [
     "Mailgun",
     "Mailjet",
     "MongoDB",
+    "Notifier",
     "Providers",
     "Redis",
     "Registry",
@@ -81,6 +83,7 @@ class Settings(Section):
     sender: Sender = Sender()
     settlement: Settlement = Settlement()
     auditor: Auditor = Auditor()
+    notifier: Notifier = Notifier()
     breaker: Breaker = Breaker()
     failover: Failover = Failover()
     retention: Retention = Retention()

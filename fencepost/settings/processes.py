@@ -119,6 +119,31 @@ class Auditor(Section):
     """Where the auditor serves /metrics, /healthz and /readyz; 0 takes a free port."""
 
 
+class Notifier(Section):
+    """Tells the endpoints of webhooks what becomes of mail. Several may run: one reads what changes, all of them send."""
+
+    seats: int = Field(64, ge=1, le=512)
+    """Calls that one notifier may have in flight."""
+    seats_per_endpoint: int = Field(4, ge=1, le=64)
+    seats_per_owner: int = Field(16, ge=1, le=512)
+    """So many of the seats at most go to one owner's endpoints: those that hang must not keep others waiting."""
+    call_timeout_seconds: float = Field(5, gt=0, le=30)
+    """One total deadline for a call, connection included."""
+    hold_seconds: float = Field(30, gt=0)
+    """A message that a notifier took and said nothing more of is sent by another after this; longer than a call may take."""
+    poll_seconds: float = Field(0.5, gt=0, le=5)
+    """How often it looks for messages that are due."""
+    lease_seconds: float = Field(10, ge=2)
+    """How long another notifier waits for the reader that has died."""
+    allow_loopback: bool = False
+    """For development: endpoints may be on this very machine, by http and at any port. The registry goes by it, too."""
+    ca_file: str | None = None
+    """The authorities that endpoints' certificates are checked against, in PEM; None: those that browsers trust."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65_535)
+    """Where a notifier serves /metrics, /healthz and /readyz; 0 takes a free port."""
+
+
 class Breaker(Section):
     """Stops a bug of ours at copy two: the same content to the same recipients from the same schedule again."""
 

@@ -8,6 +8,7 @@ from pymongo.database import Database
 
 from fencepost import ids, settings
 from fencepost.store.audit import Audits
+from fencepost.store.changes import Changes
 from fencepost.store.cluster import ClusterRecords
 from fencepost.store.deliveries import Deliveries
 from fencepost.store.doubts import Doubts
@@ -26,6 +27,8 @@ from fencepost.store.revisions import Revision, Revisions
 from fencepost.store.schedules import Schedules
 from fencepost.store.suppressions import Suppressions
 from fencepost.store.waiting import Waiting
+from fencepost.store.webhook_messages import WebhookMessages
+from fencepost.store.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ class Store:
     emails: Emails
     suppressions: Suppressions
     providers: ProviderRecords
+    webhooks: Webhooks
+    webhook_messages: WebhookMessages
+    changes: Changes
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -74,6 +80,9 @@ class Store:
             Emails(database),
             Suppressions(database),
             ProviderRecords(database),
+            Webhooks(database),
+            WebhookMessages(database),
+            Changes(database),
         )
 
     def migrate(self) -> list[str]:

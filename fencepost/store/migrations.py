@@ -17,6 +17,8 @@ from fencepost.store import (
     revisions,
     schedules,
     suppressions,
+    webhook_messages,
+    webhooks,
 )
 from fencepost.store.mongodb import Document, answering
 
@@ -54,10 +56,16 @@ def _index_provider_changes(database: Database[Document]) -> None:
     database.provider_changes.create_indexes(providers.CHANGE_INDEXES)
 
 
+def _index_webhooks(database: Database[Document]) -> None:
+    database.webhooks.create_indexes(webhooks.INDEXES)
+    database.webhook_messages.create_indexes(webhook_messages.INDEXES)
+
+
 MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0001_indexes", _create_indexes),
     ("0002_api_mail", _index_api_mail),
     ("0003_provider_changes", _index_provider_changes),
+    ("0004_webhooks", _index_webhooks),
 ]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 

@@ -82,12 +82,13 @@ def answering() -> Iterator[None]:
     except (ConnectionFailure, ExecutionTimeout, WriteConcernError) as error:
         raise Unreachable("mongodb", _sentence(error)) from error
     except PyMongoError as error:
-        if error.timeout or error.has_error_label("RetryableWriteError") or _is_away(error):
+        if error.timeout or error.has_error_label("RetryableWriteError") or is_away(error):
             raise Unreachable("mongodb", _sentence(error)) from error
         raise
 
 
-def _is_away(error: PyMongoError) -> bool:
+def is_away(error: PyMongoError) -> bool:
+    """Whether it says no more than that this server is not, or not any more, the one to ask."""
     if not isinstance(error, OperationFailure):
         return False
     details = error.details or {}

@@ -21,7 +21,7 @@ from tests.support.eventually import eventually
 pytestmark = pytest.mark.timeout(480)
 
 GRACE_SECONDS = 30
-OURS = ("set_up", "registry", "sender", "auditor", "frontend", "simulator")
+OURS = ("set_up", "registry", "sender", "auditor", "notifier", "frontend", "simulator")
 
 
 def test_ten_thousand_due_mails_arrive_once_each_and_every_sender_does_its_part(people: People) -> None:
@@ -141,7 +141,7 @@ def test_the_secrets_file_leads_to_mailgun_and_a_wrong_key_burns_no_mail(
     page = requests.get(project.frontend_url, timeout=10).text
     assert project.simulator_url not in page
 
-    for service in ("auditor", "frontend", "simulator"):
+    for service in ("auditor", "notifier", "frontend", "simulator"):
         assert "key-that-a-person-got" not in environment_in(project, service)
     assert "key-that-a-person-got" in environment_in(project, "sender")
     for container in project.containers():
@@ -161,7 +161,7 @@ def test_without_the_volumes_it_starts_from_nothing(project: Project, people: Pe
 
 
 def test_processes_have_no_privileges_and_no_place_to_write(project: Project) -> None:
-    for service in ("registry", "sender", "auditor", "frontend", "simulator"):
+    for service in ("registry", "sender", "auditor", "notifier", "frontend", "simulator"):
         (container, *_) = project.containers(service)
         assert docker("exec", container, "id", "-u").strip() == "10001"
         tried = subprocess.run(["docker", "exec", container, "touch", "/app/x"], capture_output=True, text=True)

@@ -14,8 +14,8 @@ from fencepost.settings import load
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 REPLICAS = ROOT / "docker-compose.replicas.yml"
-OURS = {"set_up", "registry", "sender", "auditor", "frontend", "simulator"}
-SCALED = {"registry", "sender", "frontend"}
+OURS = {"set_up", "registry", "sender", "auditor", "notifier", "frontend", "simulator"}
+SCALED = {"registry", "sender", "notifier", "frontend"}
 # What the public images have: no curl anywhere, often no shell.
 PROGRAMS = {"python", "etcdctl", "redis-cli"}
 
@@ -53,7 +53,18 @@ def test_only_what_is_not_scaled_has_ports_and_these_are_on_loopback() -> None:
 
 def test_health_checks_need_nothing_but_the_images_own_program() -> None:
     checks = {name: service["healthcheck"]["test"] for name, service in SERVICES.items() if "healthcheck" in service}
-    assert set(checks) == {"registry", "sender", "auditor", "frontend", "simulator", "etcd1", "etcd2", "etcd3", "redis"}
+    assert set(checks) == {
+        "registry",
+        "sender",
+        "auditor",
+        "notifier",
+        "frontend",
+        "simulator",
+        "etcd1",
+        "etcd2",
+        "etcd3",
+        "redis",
+    }
     for test in checks.values():
         assert (test[0], test[1] in PROGRAMS) == ("CMD", True)
 

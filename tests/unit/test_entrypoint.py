@@ -24,7 +24,7 @@ def test_its_lines_win_over_the_environment_and_one_without_a_value_takes_away(t
     assert merged == {"FENCEPOST_B": "two=2", "D": "4"}
 
 
-@pytest.mark.parametrize("module", ["auditor", "frontend", "simulator", "docker.set_up"])
+@pytest.mark.parametrize("module", ["auditor", "notifier", "frontend", "simulator", "docker.set_up"])
 def test_pages_and_simulator_never_hold_a_providers_key(tmp_path: Path, module: str) -> None:
     found = entrypoint.secrets(written(tmp_path, f"{KEY}=key-real\nFENCEPOST_FRONTEND__SIMULATOR_URL=\n"))
     assert entrypoint.overlaid({}, found, module) == {}

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("fencepost", "registry", "sender", "auditor", "frontend", "simulator", "cli", "devstack")
+PACKAGES = ("fencepost", "registry", "sender", "auditor", "notifier", "frontend", "simulator", "cli", "devstack")
 FORBIDDEN = {
     "registry/bad.py": "import sender, pymongo, cronsim",
     "sender/bad.py": "import frontend, redis",
     "auditor/bad.py": "import fencepost.providers",
+    "notifier/bad.py": "import fencepost.coordination",
     "frontend/bad.py": "import simulator, pycurl",
     "simulator/bad.py": "import devstack",
     "cli/bad.py": "import fencepost.store, frontend",

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEPLOYED = ("registry", "sender", "auditor", "frontend", "simulator", "cli")
+DEPLOYED = ("registry", "sender", "auditor", "notifier", "frontend", "simulator", "cli")
 COPYLEFT = re.compile(r"\b(A?GPL|GNU (Affero )?General Public|SSPL|Commons Clause|BUSL)", re.IGNORECASE)
 
 

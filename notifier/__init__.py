@@ -1,0 +1,1 @@
+"""The notifier: tells the endpoints of webhooks what becomes of mail."""

@@ -1,0 +1,69 @@
+"""An endpoint of webhooks on this machine, which answers as a test says and remembers what it was told."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from standardwebhooks.webhooks import Webhook
+
+
+@dataclass(frozen=True)
+class Told:
+    """One request, as it came."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float = field(default_factory=time.time)
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    def verified(self, secret: str) -> Any:
+        """The event, if the official library finds it signed with this secret. Raises its WebhookVerificationError."""
+        return Webhook(secret).verify(self.body, self.headers)
+
+
+class Consumer:
+    """Listens from the start. `answer` gives the status of each request, or takes its time over it."""
+
+    def __init__(self, answer: Callable[[Told], int] = lambda _: 204) -> None:
+        self.told: list[Told] = []
+        self.answer = answer
+        consumer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                told = Told(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                consumer.told.append(told)
+                status = consumer.answer(told)
+                try:
+                    self.send_response(status)
+                    if status in (301, 302, 307, 308):
+                        self.send_header("Location", "/elsewhere")
+                    self.send_header("Content-Length", "4" if status != 204 else "0")
+                    self.end_headers()
+                    self.wfile.write(b"said" if status != 204 else b"")
+                except OSError:
+                    pass  # the caller has gone
+
+            def log_message(self, *_: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+
+    def of(self, email_id: str) -> list[Told]:
+        return [told for told in list(self.told) if email_id.encode() in told.body]
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
