@@ -1,9 +1,10 @@
 """A delivery's states, the outcomes of a provider call, and what follows from each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 SCHEMA = 1
 
@@ -154,6 +155,8 @@ class Delivery(TypedDict):
     ordered: bool
     """A person had it sent again: a pause or an edit of its schedule does not take it back."""
     receipt: str | None
+    tracking: NotRequired[Mapping[str, Any]]
+    """What its provider told of it (`tracking.Tracking`). Missing before the first event."""
     purge_at: datetime
 
 

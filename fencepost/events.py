@@ -36,3 +36,13 @@ class Event:
     attempt_no: int | None
     receipt: str | None
     """The provider's id of the message."""
+    message_id: str | None = None
+    """The Message-ID header of the mail, without angle brackets, where the provider tells it."""
+    recipient: str | None = None
+    """Whom of the delivery's recipients it is about, where the provider tells it."""
+    by_machine: bool = False
+    """Of an opening or a click: a program fetched it, no person."""
+    is_hard: bool = False
+    """Of a bounce: this address will not take mail later either."""
+    detail: str | None = None
+    """What the provider says about it, for people: a bounce's reason, say, or the link that was clicked."""

@@ -97,7 +97,6 @@ INPUTS: list[type[BaseModel]] = [
     ReplayInput,
     *posting.INPUTS,
     suppressions.SuppressionInput,
-    hooks.HookInput,
     *webhooks.INPUTS,
     Nothing,
 ]
@@ -173,7 +172,7 @@ def create_app(parts: Parts) -> OpenAPI:
 
     metrics = Metrics()
     health.install(app, parts, metrics)
-    hooks.install(app, metrics)
+    hooks.install(app, parts, metrics)
     incoming.install(app)
     hosts.install(app, parts.settings.registry.allowed_hosts, parts.settings.public_url)
     problems.install(app)

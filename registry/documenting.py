@@ -119,6 +119,12 @@ def _say_optional_once(schema: dict[str, Any]) -> None:
         schema.update(kinds[0])
 
 
+def takes_anything(description: str) -> RequestBody:
+    """A documented body whose shape is another's to say."""
+    media = MediaType.model_validate({"schema": {"description": description}})
+    return RequestBody(description=description, content={"application/json": media}, required=True)
+
+
 def _body(name: str, media_types: list[str], example: Mapping[str, Any], required: bool) -> RequestBody:
     media = MediaType.model_validate({"schema": {"$ref": _PREFIX + name}, "example": dict(example)})
     return RequestBody(content=dict.fromkeys(media_types, media), required=required)

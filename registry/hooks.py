@@ -1,45 +1,46 @@
-"""/hooks: what providers tell by themselves. It is on record before it is answered, and settles at once what it can settle."""
+"""/hooks: what providers tell by themselves. It is on record before it is answered, and then moves on what it can."""
 
-import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
-from flask import Flask, Response, current_app, json
+from flask import Flask, Response, current_app, json, request
 from prometheus_client import Counter
-from pydantic import BaseModel, ConfigDict, Field, with_config
+from pydantic import BaseModel, Field, with_config
 from typing_extensions import TypedDict
 
-from fencepost.deliveries import NOT_SENT, Delivery
-from fencepost.errors import NotFound
+from fencepost.deliveries import NOT_SENT, Delivery, State
 from fencepost.events import Event
 from fencepost.logs import get_logger
 from fencepost.metrics import Metrics
-from fencepost.providers.mailgun_events import read_event
-from fencepost.providers.mailgun_hooks import Hook, Unacceptable, Unsigned, read_hook
+from fencepost.providers.fetching import Certificates
+from fencepost.providers.hook_readers import reader
+from fencepost.providers.hooks import HookReader, Told, Unacceptable, Unsigned, fingerprint
 from fencepost.reconciliation import taken
 from fencepost.schedules import milliseconds
+from fencepost.store.events import name_of
+from fencepost.store.hooks import Call
+from fencepost.tracking import tracked
 from registry.answers.common import EXACT
-from registry.documenting import TAGS, answers, blueprint, problems, takes
-from registry.incoming import document
+from registry.documenting import TAGS, answers, blueprint, problems, takes_anything
+from registry.incoming import raw_body
 from registry.parts import Parts, parts
 from registry.replies import Reply
 
 log = get_logger(__name__)
 bp = blueprint("hooks", __name__, TAGS["hooks"])
-_COUNTERS = "hooks"
-_MAILGUN = "mailgun"
+_EARS = "hooks"
+MAX_BYTES = 1_048_576
 
 Result = Literal["settled", "recorded", "known", "kept"]
+_FURTHEST: Sequence[Result] = ("settled", "recorded", "known", "kept")
 
 
-class HookInput(BaseModel):
-    """A webhook of Mailgun's."""
+class HookPath(BaseModel):
+    """Whose call it is, in a path."""
 
-    model_config = ConfigDict(extra="allow")
-
-    signature: dict[str, Any] = Field(description="`timestamp`, `token` and `signature`.")
-    event_data: dict[str, Any] = Field(alias="event-data", description="One of Mailgun's events.")
+    provider: str = Field(description="mailgun, sendgrid, mailjet or ses.", max_length=64)
 
 
 @with_config(EXACT)
@@ -48,110 +49,158 @@ class HookAnswer(TypedDict):
 
     result: Result
     """`settled`: it decided an email that was in doubt; `recorded`: it is on record; `known`: it was already; `kept`: it is about
-    none of our emails, or of a kind that we do not know."""
+    none of our emails, or of a kind that we do not know. Of several the first of these that is true of any."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counters:
-    """What is counted here."""
+class Ears:
+    """What listening takes, made once for each process."""
 
     results: Counter
     suspects: Counter
+    certificates: Certificates
+    readers: dict[str, HookReader]
 
 
-def install(app: Flask, metrics: Metrics) -> None:
-    """Count what comes in."""
-    app.extensions[_COUNTERS] = Counters(
+def install(app: Flask, p: Parts, metrics: Metrics) -> None:
+    """Count what comes in, and keep what verifies it."""
+    app.extensions[_EARS] = Ears(
         metrics.counter("hooks_total", "Calls of providers, by what became of them.", ["provider", "result"]),
         metrics.counter(
             "duplicate_suspects_total", "Emails that a provider took though they are not to be sent.", ["provider"]
         ),
+        Certificates(p.fetch),
+        {},
     )
 
 
 @bp.post(
-    "/hooks/mailgun",
-    request_body=takes(
-        HookInput,
-        {"signature": {"timestamp": "1529006854", "token": "a8ce0e…", "signature": "d26186…"}, "event-data": {}},
-    ),
+    "/hooks/<string:provider>",
+    request_body=takes_anything("What the provider calls with: an object, or an array of several."),
     responses={
-        200: answers(HookAnswer, "It is on record; Mailgun need not repeat it."),
-        401: problems("Mailgun did not sign it; it may try again."),
-        404: problems("No signing key is set."),
-        406: problems("It is too old, or its token came with another event; Mailgun gives up."),
+        200: answers(HookAnswer, "It is on record; the provider need not repeat it."),
+        401: problems("The provider did not sign it; it may try again."),
+        404: problems("There is no such provider, or nothing is set by which its calls are known."),
+        406: problems("It is too old, for a topic that is not ours, or its token came with another event."),
+        413: problems("It is larger than 1 MB."),
     },
 )
-def take_mailgun_hook() -> Response:
-    """Take a webhook of Mailgun's"""
-    p, counters = parts(), _counters()
+def take_hook(path: HookPath) -> Response:
+    """Take a webhook of a provider's
+
+    Mailgun, SendGrid, Mailjet, and Amazon SES through SNS. Verified on the bytes as they came, durably recorded before the
+    answer, and recorded once however often it is told.
+    """
+    p, ears, provider = parts(), _ears(), path.provider
+    request.max_content_length = MAX_BYTES
+    listening = _reader(p, ears, provider)
     try:
-        result = _take(p, read_hook(document(), _keys(p), p.clock.now()))
+        told = listening.read(raw_body(), _headers(), p.clock.now())
+        result = _take(p, provider, told)
     except (Unsigned, Unacceptable) as refusal:
-        log.warning("A webhook was refused.", action="hook.refused", provider=_MAILGUN, detail=str(refusal))
-        counters.results.labels(_MAILGUN, "refused").inc()
+        log.warning("A webhook was refused.", action="hook.refused", provider=provider, detail=str(refusal))
+        ears.results.labels(provider, "refused").inc()
         raise
-    counters.results.labels(_MAILGUN, result).inc()
+    ears.results.labels(provider, result).inc()
     return Reply({"result": result}).response()
 
 
-def _keys(p: Parts) -> list[str]:
-    """Those that are set. Raises NotFound where there is none."""
-    options = p.settings.providers.mailgun
-    keys = [key.get_secret_value() for key in (options.webhook_signing_key, options.webhook_signing_key_before) if key]
-    if not keys:
-        raise NotFound("hooks are not set up: FENCEPOST_PROVIDERS__MAILGUN__WEBHOOK_SIGNING_KEY sets the signing key")
-    return keys
+def _reader(p: Parts, ears: Ears, provider: str) -> HookReader:
+    """Raises NotFound and Misconfigured."""
+    if provider not in ears.readers:
+        ears.readers[provider] = reader(provider, p.settings.providers, ears.certificates.get)
+    return ears.readers[provider]
 
 
-def _take(p: Parts, hook: Hook) -> Result:
-    now = milliseconds(p.clock.now())
-    event = read_event(hook.event_data)
-    row = p.store.deliveries.find(event.delivery_id) if event else None
-    if event is None or row is None:
-        said = json.dumps(hook.event_data, sort_keys=True)
-        _once(p.store.hooks.take(_MAILGUN, hook.token, hashlib.sha256(said.encode()).hexdigest(), now, said))
-        return "kept"
-    # A repetition passes: whoever took the call before may have died before the next line.
-    _once(p.store.hooks.take(_MAILGUN, hook.token, f"{event.at:%Y-%m-%d}/{event.id}", now))
-    is_news = p.store.events.insert(event, row["owner_id"], now, timedelta(days=p.settings.retention.days))
-    if _settle(p, row, event, is_news):
-        return "settled"
-    return "recorded" if is_news else "known"
+def _headers() -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
-def _once(is_its_own: bool) -> None:
-    if not is_its_own:
+def _take(p: Parts, provider: str, told: Sequence[Told]) -> Result:
+    """Put on record what is told, in one write of each kind, and only then act on it. A crash between two of these leaves the
+    rest to the repetition, which does all of it again: each of them may be done twice."""
+    now, store = milliseconds(p.clock.now()), p.store
+    owners = store.tracking.owners({each.event.delivery_id for each in told if each.event})
+    ours = {id(each): each.event for each in told if each.event and each.event.delivery_id in owners}
+    _keep(p, provider, told, ours)
+    events = list(ours.values())
+    news = store.events.insert_all(
+        [(event, owners[event.delivery_id]) for event in events], now, timedelta(days=p.settings.retention.days)
+    )
+    settled = _apply(p, events, {name_of(event) for event in news})
+    for each in told:
+        if each.visit:
+            p.fetch(each.visit)
+            log.info("A subscription to a topic was confirmed.", action="hook.confirmed", provider=provider)
+    return next(
+        result for result, is_so in zip(_FURTHEST, (settled, bool(news), bool(events), True), strict=True) if is_so
+    )
+
+
+def _keep(p: Parts, provider: str, told: Sequence[Told], ours: Mapping[int, Event]) -> None:
+    """Put on record what is good for one telling only, and for people to look at what is about no mail of ours. Raises
+    Unacceptable for a name that came before with something else."""
+    calls, single = [], set()
+    for each in told:
+        event = ours.get(id(each))
+        if event is None:
+            calls.append(Call(each.name, fingerprint(each.raw), json.dumps(each.raw, sort_keys=True)))
+        elif each.is_single:
+            calls.append(Call(each.name, name_of(event)))
+        if each.is_single:
+            single.add(each.name)
+    if p.store.hooks.take(provider, calls, milliseconds(p.clock.now())) & single:
         raise Unacceptable("its token came before with another event")
 
 
-def _settle(p: Parts, row: Delivery, event: Event, is_news: bool) -> bool:
-    """Settle the mail if this shows that the provider took it; whether that was needed. What is `sending` is left to its owner:
-    the event is on record by now, and read when the mail turns out to be in doubt."""
-    settlement = taken(row, [event], milliseconds(p.clock.now()))
-    if settlement is None:
+def _apply(p: Parts, events: Sequence[Event], news: set[str]) -> bool:
+    """Move on the mails that these events are about; whether that settled one that was in doubt. What is `sending` is left to its
+    owner: what was told stands in the row by now, and the row takes it when it is accepted."""
+    if not events:
+        return False
+    store, by_delivery = p.store, _by_delivery(events)
+    store.tracking.join({name: tracked(tallies) for name, tallies in store.events.tallies(by_delivery).items()})
+    # Read after the events were written: what goes from `sending` to `unknown` later than this finds them.
+    settled = [_settle(p, row, by_delivery[row["_id"]], news) for row in store.tracking.rows(by_delivery)]
+    return any(settled)
+
+
+def _by_delivery(events: Sequence[Event]) -> dict[str, list[Event]]:
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        found.setdefault(event.delivery_id, []).append(event)
+    return found
+
+
+_DOUBTFUL = (State.PENDING, State.UNKNOWN, State.HELD)
+"""From where a provider's word settles a mail (`Settlement.allowed_from`)."""
+
+
+def _settle(p: Parts, row: Delivery, events: Sequence[Event], news: set[str]) -> bool:
+    """Settle the mail if this shows that the provider took it; whether that was needed."""
+    settlement = taken(row, events, milliseconds(p.clock.now()))
+    if settlement is None or row["state"] not in (*_DOUBTFUL, *NOT_SENT):
         return False
     found = p.store.deliveries.settle_by_event(settlement)
+    seen = {"delivery_id": row["_id"], "event_kind": events[0].kind.value}
     if found in settlement.allowed_from:
         log.info(
             "A provider told that it took a mail that was in doubt; it is settled.",
             action="delivery.told",
-            delivery_id=row["_id"],
             was=found,
-            event_kind=event.kind.value,
+            **seen,
         )
         return True
-    if found in NOT_SENT and is_news:
+    if found in NOT_SENT and any(name_of(event) in news for event in events):
         log.warning(
             "A provider told that it took a mail that is on record as not sent; nothing was changed.",
             action="delivery.duplicate_suspect",
-            delivery_id=row["_id"],
             state=found,
-            event_kind=event.kind.value,
+            **seen,
         )
-        _counters().suspects.labels(event.provider).inc()
+        _ears().suspects.labels(events[0].provider).inc()
     return False
 
 
-def _counters() -> Counters:
-    return cast(Counters, current_app.extensions[_COUNTERS])
+def _ears() -> Ears:
+    return cast(Ears, current_app.extensions[_EARS])

@@ -28,7 +28,7 @@ class JsonRequest(Request):
     @cached_property
     def document(self) -> dict[str, Any] | None:
         """The body; None where there is none. Raises Invalid, and what Flask answers with 413, 415 and 400."""
-        data = self._read()
+        data = self.body
         if not data:
             return None
         if self.mimetype != "application/json" and (self.method, self.mimetype) != ("PATCH", MERGE_PATCH):
@@ -42,7 +42,9 @@ class JsonRequest(Request):
             raise Invalid(Problem("", "must be a JSON object, in braces"))
         return found
 
-    def _read(self) -> bytes:
+    @cached_property
+    def body(self) -> bytes:
+        """Its bytes as they came. Raises what Flask answers with 413."""
         most = self.max_content_length or 0
         stream = self.environ["wsgi.input"]
         try:
@@ -68,6 +70,11 @@ def document(*, optional: bool = False) -> dict[str, Any]:
     if found is None and not optional:
         raise BadRequest("A JSON object is needed as the body.")
     return found or {}
+
+
+def raw_body() -> bytes:
+    """The bytes of this request's body, whatever they are."""
+    return cast(JsonRequest, request).body
 
 
 def read(model: type[Model], *, optional: bool = False) -> Model:

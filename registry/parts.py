@@ -10,6 +10,7 @@ from fencepost.clock import Clock
 from fencepost.coordination.cluster import ClusterView
 from fencepost.egress import Resolve
 from fencepost.names import resolve
+from fencepost.providers.fetching import fetch
 from fencepost.settings import Settings
 from fencepost.store import Store
 from registry.queues import Queues
@@ -34,6 +35,8 @@ class Parts:
     resolve: Resolve = resolve
     """Addresses of names; for where webhooks may go."""
     queues: Queues = field(default_factory=Queues)
+    fetch: Callable[[str], bytes] = fetch
+    """What stands at an address that a provider's call names; raises Unreachable."""
 
 
 def parts() -> Parts:

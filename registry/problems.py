@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from fencepost import sentences
 from fencepost.errors import Conflict, FencepostError, Invalid, Misconfigured, NotFound, Problem, Unreachable
 from fencepost.logs import get_logger
-from fencepost.providers.mailgun_hooks import Unacceptable, Unsigned
+from fencepost.providers.hooks import Unacceptable, Unsigned
 from fencepost.store.idempotency import KeyReused
 
 log = get_logger(__name__)

@@ -9,11 +9,13 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from fencepost.events import TAKEN, Event, EventKind
+from fencepost.machines import is_machine
+from fencepost.providers import hooks
 from fencepost.providers.http import HttpReply, HttpRequest, Reply
 from fencepost.reconciliation import Evidence, Reference, Trace
 from fencepost.settings import Mailgun as MailgunSettings
@@ -35,6 +37,8 @@ _KINDS = {
     "unsubscribed": EventKind.UNSUBSCRIBED,
 }
 """By their name there; `failed` depends on its severity."""
+_LASTING = ("bounce", "suppress-bounce")
+"""Reasons of a failure for good that are the address's own: mail that was given up after days has none of them."""
 
 
 class MailgunEvents:
@@ -83,9 +87,10 @@ def read_event(item: object) -> Event | None:
     if not isinstance(item, dict):
         return None
     delivery_id, _, number = _text(item, "user-variables", DELIVERY_VARIABLE).partition("/")
-    kind, at, name = _kind(item), _instant(item.get("timestamp")), item.get("id")
+    kind, at, name = _kind(item), hooks.seconds(item.get("timestamp")), item.get("id")
     if not delivery_id or kind is None or not isinstance(name, str) or not 0 < len(name) <= _LONGEST_ID or at is None:
         return None
+    message_id = _text(item, "message", "headers", "message-id").strip("<> ") or None
     return Event(
         id=name,
         provider="mailgun",
@@ -93,7 +98,29 @@ def read_event(item: object) -> Event | None:
         at=at,
         delivery_id=delivery_id,
         attempt_no=int(number) if _NUMBER.fullmatch(number) else None,
-        receipt=_text(item, "message", "headers", "message-id").strip("<> ") or None,
+        receipt=message_id,
+        message_id=message_id,
+        recipient=_text(item, "recipient") or None,
+        by_machine=kind is EventKind.OPENED and _by_machine(item, at),
+        is_hard=kind is EventKind.BOUNCED and item.get("reason") in _LASTING,
+        detail=hooks.short(
+            item.get("url"),
+            _text(item, "delivery-status", "message"),
+            _text(item, "delivery-status", "description"),
+            _text(item, "reject", "reason"),
+            item.get("reason"),
+            _text(item, "client-info", "user-agent"),
+        ),
+    )
+
+
+def _by_machine(item: Mapping[str, Any], at: datetime) -> bool:
+    """Mailgun names the robot that it recognised."""
+    agent = _text(item, "client-info", "user-agent")
+    return (
+        bool(_text(item, "client-info", "bot"))
+        or _text(item, "client-info", "client-type") == "robot"
+        or is_machine(agent, at, None)
     )
 
 
@@ -102,13 +129,6 @@ def _kind(item: Mapping[str, Any]) -> EventKind | None:
     if name == "failed":
         return EventKind.DEFERRED if item.get("severity") == "temporary" else EventKind.BOUNCED
     return _KINDS.get(name)
-
-
-def _instant(stamp: object) -> datetime | None:
-    """Seconds since 1970; None for anything that can't be such."""
-    if isinstance(stamp, bool) or not isinstance(stamp, int | float) or not 0 < stamp < 1e11:
-        return None
-    return datetime.fromtimestamp(stamp, UTC)
 
 
 def _text(item: object, *path: str) -> str:

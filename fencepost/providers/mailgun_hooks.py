@@ -1,4 +1,4 @@
-"""Mailgun's webhooks: whether it was Mailgun who called, and when. Pure.
+"""Mailgun's webhooks: whether it was Mailgun who called, and what it tells. Pure.
 
 The body is `{"signature": {"timestamp", "token", "signature"}, "event-data": {...}}`; the signature is the hex HMAC-SHA256 of
 timestamp and token. The event itself is not signed, so a token is good for one event only, and for as long as Mailgun repeats.
@@ -11,21 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fencepost.errors import FencepostError
+from fencepost.providers import hooks
+from fencepost.providers.hooks import Told, Unacceptable, Unsigned
+from fencepost.providers.mailgun_events import read_event
+
+__all__ = ["Hook", "MailgunHooks", "Unacceptable", "Unsigned", "read_hook", "sign"]
 
 LONGEST = timedelta(hours=9)
 """Mailgun repeats a call for eight hours."""
-AHEAD = timedelta(minutes=5)
 _MOST_DIGITS = 11
 _LONGEST_TOKEN = 200
-
-
-class Unsigned(FencepostError):
-    """Nothing shows that the provider called. It may do so again, once keys or clocks are right."""
-
-
-class Unacceptable(FencepostError):
-    """What came will not be taken however often it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +29,18 @@ class Hook:
 
     token: str
     event_data: object
+
+
+@dataclass(frozen=True, slots=True)
+class MailgunHooks:
+    """Calls that one of these signing keys signed."""
+
+    keys: Sequence[str]
+
+    def read(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Told]:  # noqa: ARG002 signed inside
+        document = hooks.parsed(body)
+        hook = read_hook(document if isinstance(document, dict) else {}, self.keys, now)
+        return [Told(hook.token, read_event(hook.event_data), hook.event_data, is_single=True)]
 
 
 def read_hook(document: Mapping[str, Any], keys: Sequence[str], now: datetime) -> Hook:
@@ -52,11 +59,7 @@ def read_hook(document: Mapping[str, Any], keys: Sequence[str], now: datetime) -
     fits = [hmac.compare_digest(sign(key, stamp, token).encode(), signed.encode()) for key in keys]
     if not any(fits):
         raise Unsigned("the signature was not made with our key")
-    age = now - datetime.fromtimestamp(int(stamp), UTC)
-    if age > LONGEST:
-        raise Unacceptable("this was signed more than nine hours ago")
-    if age < -AHEAD:
-        raise Unsigned("this was signed in the future; one of the clocks is wrong")
+    hooks.check_age(datetime.fromtimestamp(int(stamp), UTC), now, LONGEST)
     return Hook(token, document.get("event-data"))
 
 

@@ -41,6 +41,10 @@ class SendGrid(Account):
     """A key that may send mail (scope mail.send)."""
     activity_api_key: SecretStr | None = None
     """For Email Activity, an add-on. Without one there are no records to ask, and mail whose reply was lost is held."""
+    webhook_public_key: str | None = None
+    """The verification key of the signed Event Webhook, as its page shows it; without one the registry takes none."""
+    webhook_public_key_before: str | None = None
+    """The one before it, taken as well while a new key makes its way."""
 
 
 class Mailjet(Account):
@@ -49,6 +53,11 @@ class Mailjet(Account):
     api_key: SecretStr = SecretStr("key-simulator")
     secret_key: SecretStr = SecretStr("secret-simulator")
     """The two halves of one key: it sends, and it reads the records from which lost replies are settled."""
+    webhook_credentials: SecretStr | None = None
+    """`user:password`, as they stand before the @ of the address that Mailjet is to call: it signs nothing else. Without them the
+    registry takes none of its calls."""
+    webhook_credentials_before: SecretStr | None = None
+    """Those before them, taken as well while a new address makes its way."""
 
 
 class Ses(Account):
@@ -60,6 +69,10 @@ class Ses(Account):
     """Of a user that may do ses:SendEmail."""
     configuration_set: str | None = None
     """The configuration set whose event destinations are told of what becomes of a mail; None: the account's default."""
+    topic_arns: Names = ()
+    """The SNS topics that SES tells through; the registry takes calls for no other, and confirms no other's subscription."""
+    sns_base_url: str | None = None
+    """Where whatever stands in for SNS has its certificate; None: addresses of https://sns.<region>.amazonaws.com alone."""
 
 
 class Smtp(Account):

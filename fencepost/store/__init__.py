@@ -26,6 +26,7 @@ from fencepost.store.reports import Reports
 from fencepost.store.revisions import Revision, Revisions
 from fencepost.store.schedules import Schedules
 from fencepost.store.suppressions import Suppressions
+from fencepost.store.tracking import Trackings
 from fencepost.store.waiting import Waiting
 from fencepost.store.webhook_messages import WebhookMessages
 from fencepost.store.webhooks import Webhooks
@@ -46,6 +47,7 @@ class Store:
     reports: Reports
     events: Events
     hooks: Hooks
+    tracking: Trackings
     waiting: Waiting
     audits: Audits
     findings: Findings
@@ -73,6 +75,7 @@ class Store:
             Reports(database),
             Events(database),
             Hooks(database),
+            Trackings(database),
             Waiting(database),
             Audits(database),
             Findings(database),

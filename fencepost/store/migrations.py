@@ -61,11 +61,16 @@ def _index_webhooks(database: Database[Document]) -> None:
     database.webhook_messages.create_indexes(webhook_messages.INDEXES)
 
 
+def _index_look_ups(database: Database[Document]) -> None:
+    database.events.create_indexes(events.LOOK_UPS)
+
+
 MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0001_indexes", _create_indexes),
     ("0002_api_mail", _index_api_mail),
     ("0003_provider_changes", _index_provider_changes),
     ("0004_webhooks", _index_webhooks),
+    ("0005_events_by_message", _index_look_ups),
 ]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 

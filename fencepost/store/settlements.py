@@ -8,6 +8,8 @@ from fencepost.deliveries import Author, Settlement, State
 from fencepost.priorities import WEIGHTS
 from fencepost.schedules import milliseconds
 from fencepost.store.mongodb import Document, each_its_own, own
+from fencepost.store.tracking import ACCEPTED
+from fencepost.tracking import RANK
 
 _WEIGHT_MS = {
     "$switch": {
@@ -20,7 +22,7 @@ _WEIGHT_MS = {
 }
 """How much a row's priority moves it in the queue."""
 
-_NO_NEWS = {State.UNKNOWN, State.HELD, State.ACCEPTED}
+_NO_NEWS = {State.UNKNOWN, State.HELD, *RANK}
 """Where a row may be of which its owner says `unknown`, that being no more than is known already."""
 
 
@@ -31,7 +33,8 @@ def stands(row: Document | None, settlement: Settlement) -> bool:
         return False
     if settlement.state is State.UNKNOWN and row["attempt_id"] == settlement.attempt_id:
         return row["state"] in _NO_NEWS
-    if row["state"] != settlement.state.value:
+    # Events may have moved what is accepted on.
+    if row["state"] not in (RANK if settlement.state is State.ACCEPTED else (settlement.state,)):
         return False
     if (settlement.state, settlement.author) == (State.ACCEPTED, Author.OWNER):
         # The same call, though somebody found out before its owner told.
@@ -81,6 +84,10 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         "updated_at": "$$NOW",
         "attempts": {"$map": {"input": "$attempts", "in": {"$cond": [is_ours, gained, "$$this"]}}},
     }
+    if any(settlement.state is State.ACCEPTED for settlement in settlements):
+        # What was told before this is on the row by now, and what is told after this finds it accepted: none is lost.
+        is_accepted = own([settlement.state is State.ACCEPTED for settlement in settlements])
+        expressions["state"] = {"$cond": [is_accepted, ACCEPTED, own(columns.pop("state"))]}
     if any(settlement.not_before for settlement in settlements):
         wait = own([settlement.not_before for settlement in settlements])
         in_turn = {"$add": [wait, _WEIGHT_MS]}
