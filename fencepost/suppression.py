@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from fencepost import ids
 from fencepost.deliveries import Delivery
+from fencepost.events import Event, EventKind
 from fencepost.occurrences import Origin
 
 
@@ -32,6 +33,15 @@ class Reason(StrEnum):
 
 
 _SCOPES = {Reason.UNSUBSCRIBE: Scope.BULK}
+_REASONS = {EventKind.COMPLAINED: Reason.COMPLAINT, EventKind.UNSUBSCRIBED: Reason.UNSUBSCRIBE}
+
+
+def suppression_of(event: Event) -> Reason | None:
+    """Why `event.recipient` is to get no more mail; None if the event is no reason for that. A bounce is one only where the
+    provider says that it lasts: a full mailbox is emptied, and a server comes back."""
+    if event.kind is EventKind.BOUNCED:
+        return Reason.BOUNCE if event.is_hard else None
+    return _REASONS.get(event.kind)
 
 
 @dataclass(frozen=True, slots=True)

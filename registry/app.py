@@ -26,6 +26,7 @@ from registry import (
     posting,
     previews,
     problems,
+    providers,
     reports,
     schedule_verbs,
     schedules,
@@ -39,6 +40,7 @@ from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
 from registry.answers.explaining import ExplanationAnswer
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
+from registry.answers.providers import ProviderAnswer, ProviderList
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
 from registry.answers.suppressions import SuppressionAnswer, SuppressionList
 from registry.answers.webhooks import MessageAnswer, MessageList, WebhookAnswer, WebhookList, WebhookMade
@@ -74,6 +76,8 @@ SHAPES = [
     BatchAnswer,
     Replayed,
     ExplanationAnswer,
+    ProviderAnswer,
+    ProviderList,
     SuppressionAnswer,
     SuppressionList,
     ClusterAnswer,
@@ -97,6 +101,7 @@ INPUTS: list[type[BaseModel]] = [
     ReplayInput,
     *posting.INPUTS,
     suppressions.SuppressionInput,
+    providers.ProviderInput,
     *webhooks.INPUTS,
     Nothing,
 ]
@@ -111,6 +116,7 @@ APIS = (
     emails.bp,
     batches.bp,
     explaining.bp,
+    providers.bp,
     suppressions.bp,
     email_verbs.bp,
     cluster.bp,

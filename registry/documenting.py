@@ -45,6 +45,7 @@ TAGS = {
     "schedules": Tag(name="Schedules", description="What to send, to whom and when."),
     "emails": Tag(name="Emails", description="Every mail, and what happened to it."),
     "suppressions": Tag(name="Suppressions", description="Who gets no mail, and why."),
+    "providers": Tag(name="Providers", description="Who sends the mail on, and how each stands."),
     "cluster": Tag(name="Cluster", description="The senders and what waits for them."),
     "audit": Tag(name="Audit", description="Proof that what should have happened did."),
     "reports": Tag(name="Reports", description="Counts."),

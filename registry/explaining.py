@@ -10,6 +10,7 @@ from fencepost.definitions import rule_of
 from fencepost.deliveries import Delivery, State
 from fencepost.errors import Unreachable
 from fencepost.explaining import emails, instants
+from fencepost.failover import alarm
 from fencepost.fields import Instant
 from fencepost.occurrences import Origin
 from fencepost.reconciliation import policy_of, window_of
@@ -87,9 +88,11 @@ def _facts(p: Parts, row: Delivery) -> emails.Facts:
 
 def _providers(p: Parts, row: Delivery) -> dict[str, str]:
     """Those that may carry it, with what keeps mail from them."""
-    alarms = {alarm["kind"]: str(alarm["detail"]) for alarm in p.store.cluster.alarms()}
+    alarms = {raised["kind"]: str(raised["detail"]) for raised in p.store.cluster.alarms()}
     order = row.get("route") or p.settings.providers.order
-    return {name: alarms.get(f"provider.{name}", "") for name in order}
+    choices = p.store.providers.choices()
+    off = {name: "it is switched off" for name, choice in choices.items() if not choice.enabled}
+    return {name: off.get(name) or alarms.get(alarm(name), "") for name in order}
 
 
 def _facts_at(p: Parts, schedule: Schedule, at: Instant) -> instants.Facts:

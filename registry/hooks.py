@@ -21,6 +21,7 @@ from fencepost.reconciliation import taken
 from fencepost.schedules import milliseconds
 from fencepost.store.events import name_of
 from fencepost.store.hooks import Call
+from fencepost.suppression import suppress, suppression_of
 from fencepost.tracking import tracked
 from registry.answers.common import EXACT
 from registry.documenting import TAGS, answers, blueprint, problems, takes_anything
@@ -128,6 +129,7 @@ def _take(p: Parts, provider: str, told: Sequence[Told]) -> Result:
         [(event, owners[event.delivery_id]) for event in events], now, timedelta(days=p.settings.retention.days)
     )
     settled = _apply(p, events, {name_of(event) for event in news})
+    _suppress(p, events, owners)
     for each in told:
         if each.visit:
             p.fetch(each.visit)
@@ -163,6 +165,20 @@ def _apply(p: Parts, events: Sequence[Event], news: set[str]) -> bool:
     # Read after the events were written: what goes from `sending` to `unknown` later than this finds them.
     settled = [_settle(p, row, by_delivery[row["_id"]], news) for row in store.tracking.rows(by_delivery)]
     return any(settled)
+
+
+def _suppress(p: Parts, events: Sequence[Event], owners: Mapping[str, str]) -> None:
+    """Send no more mail to whom a lasting bounce, a complaint or an unsubscription is about."""
+    for event in events:
+        reason = suppression_of(event)
+        if reason is None or event.recipient is None:
+            continue
+        detail = f"{event.provider.capitalize()} told of it ({event.kind}), about {event.delivery_id}."
+        found = suppress(owners[event.delivery_id], event.recipient, reason, detail, milliseconds(p.clock.now()))
+        if p.store.suppressions.add(found):
+            log.info(
+                "An address was suppressed.", action="suppression.added", reason=reason.value, provider=event.provider
+            )
 
 
 def _by_delivery(events: Sequence[Event]) -> dict[str, list[Event]]:

@@ -34,7 +34,8 @@ def install(app: Flask, allowed_hosts: tuple[str, ...], public_url: str) -> None
         if not is_known_host(host, public_hosts if request.path.startswith(PUBLIC) else allowed_hosts):
             abort(421, "The API does not answer under this name; FENCEPOST_REGISTRY__ALLOWED_HOSTS lists its names.")
         fetch_site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-        if request.path.startswith(PUBLIC) or request.method in SAFE_METHODS:
+        # A mail program may be a page of its own host, and its link proves enough.
+        if request.path.startswith(PATH) or request.method in SAFE_METHODS:
             return
         if not is_own_page(origin, fetch_site, host):
             abort(403, "This was sent by a page of another site; nothing was changed.")

@@ -7,6 +7,7 @@ from typing import cast
 from flask import current_app
 
 from fencepost.clock import Clock
+from fencepost.coordination.breakers import Breaker
 from fencepost.coordination.cluster import ClusterView
 from fencepost.egress import Resolve
 from fencepost.names import resolve
@@ -22,7 +23,7 @@ EXTENSION = "fencepost"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The ports of the registry. `read_cluster` and `ping_redis` raise Unreachable; `nudge` never raises."""
+    """The ports of the registry. `read_cluster`, `ping_redis` and `read_breakers` raise Unreachable; `nudge` never raises."""
 
     settings: Settings
     store: Store
@@ -31,6 +32,7 @@ class Parts:
     nudge: Callable[[], None]
     read_cluster: Callable[[], ClusterView]
     ping_redis: Callable[[], None]
+    read_breakers: Callable[[], dict[str, Breaker]]
     texts: Texts = field(default_factory=Texts)
     resolve: Resolve = resolve
     """Addresses of names; for where webhooks may go."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from flask_openapi import OpenAPI
 
 from fencepost import settings
+from fencepost.coordination.breakers import Breaker, Breakers, Report
 from fencepost.coordination.cluster import read_cluster
 from fencepost.coordination.etcd import Etcd
 from fencepost.coordination.nudges import Nudger
@@ -34,6 +35,7 @@ def application() -> OpenAPI:
         nudge=Nudger(effective.redis).publish,
         read_cluster=lambda: read_cluster(etcd),
         ping_redis=redis_ping(effective.redis),
+        read_breakers=breaker_reading(effective),
     )
     if not is_loopback(effective.registry.host):
         log.warning(
@@ -54,6 +56,12 @@ def redis_ping(config: settings.Redis) -> Callable[[], None]:
             client.ping()
 
     return ping
+
+
+def breaker_reading(effective: settings.Settings) -> Callable[[], dict[str, Breaker]]:
+    """A call that tells how the providers stand, and changes nothing. It raises Unreachable if Redis does not answer."""
+    breakers = Breakers(effective.redis, effective.failover, "registry", effective.sender.attempt_seconds)
+    return lambda: breakers.sync(dict.fromkeys(effective.providers.order, Report()))
 
 
 def is_loopback(host: str) -> bool:

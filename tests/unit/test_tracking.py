@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fencepost.deliveries import State
 from fencepost.events import Event, EventKind
 from fencepost.machines import is_machine
-from fencepost.suppressions import suppression_of
+from fencepost.suppression import suppression_of
 from fencepost.tracking import RANK, Tracking, implied, joined, moved, tallied, tracked
 from tests.support.schedules import at
 

@@ -10,7 +10,7 @@ import pytest
 from fencepost.events import EventKind
 from fencepost.providers.hooks import Unsigned
 from fencepost.providers.mailjet_hooks import MailjetHooks
-from fencepost.suppressions import Reason, suppression_of
+from fencepost.suppression import Reason, suppression_of
 from tests.support.schedules import at
 
 NOW = at("2026-03-02 09:00:00")

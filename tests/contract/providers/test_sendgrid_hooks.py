@@ -13,7 +13,7 @@ from fencepost.errors import Misconfigured
 from fencepost.events import EventKind
 from fencepost.providers.hooks import Unacceptable, Unsigned
 from fencepost.providers.sendgrid_hooks import SIGNATURE, TIMESTAMP, SendGridHooks
-from fencepost.suppressions import Reason, suppression_of
+from fencepost.suppression import Reason, suppression_of
 from tests.support.schedules import at
 from tests.support.signing import SendGridKey
 

@@ -10,7 +10,7 @@ from fencepost.errors import Unreachable
 from fencepost.events import Event, EventKind
 from fencepost.providers.hooks import Told, Unacceptable, Unsigned
 from fencepost.providers.sns_hooks import SnsHooks
-from fencepost.suppressions import Reason, suppression_of
+from fencepost.suppression import Reason, suppression_of
 from tests.support.schedules import at
 from tests.support.signing import CERTIFICATE_URL, TOPIC, sns
 

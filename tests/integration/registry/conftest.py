@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from devstack.servers import Servers
+from fencepost.coordination.breakers import Breaker
 from fencepost.coordination.cluster import ClusterView
 from fencepost.settings import Settings, load
 from fencepost.store import Store
@@ -60,6 +61,7 @@ def parts(registry_settings: Settings, store: Store, clock: MovableClock, nudges
         nudge=lambda: nudges.append(None),
         read_cluster=lambda: ClusterView((), ()),
         ping_redis=lambda: None,
+        read_breakers=lambda: {"mailgun": Breaker()},
     )
 
 

@@ -241,3 +241,23 @@ def test_mailgun_reaches_the_hooks_under_the_public_name_and_nothing_else(client
     assert post(client, call(item(delivery)), Host="another.example.org")[0] == 421
     assert client.get("/schedules", headers={"Host": PUBLIC}).status_code == 421
     assert post(client, call(item(delivery)), Host=PUBLIC, Origin="https://evil.example")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "reason", "scope"),
+    [
+        ("complained", {}, "complaint", "all"),
+        ("unsubscribed", {}, "unsubscribe", "bulk"),
+        ("failed", {"severity": "permanent", "reason": "bounce"}, "bounce", "all"),
+        ("failed", {"severity": "temporary"}, None, None),
+        ("opened", {}, None, None),
+    ],
+)
+def test_who_bounced_complained_or_unsubscribed_is_suppressed(
+    client: FlaskClient, store: Store, delivery: str, kind: str, changes: dict[str, Any], reason: str, scope: str
+) -> None:
+    told = item(delivery, kind, recipient="Ann@example.com", **changes)
+    for _ in range(2):
+        assert post(client, call(told))[0] == 200
+    found = [(one["email"], one["reason"], one["scope"]) for one in store.database.suppressions.find()]
+    assert found == ([("ann@example.com", reason, scope)] if reason else [])

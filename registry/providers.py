@@ -1,0 +1,139 @@
+"""/providers: how they stand, what became of them, and what people choose for them."""
+
+from typing import Annotated
+
+from flask import Response
+from pydantic import BaseModel, Field, StrictBool
+
+from fencepost.coordination.breakers import Breaker
+from fencepost.definitions import Shape
+from fencepost.errors import Invalid, NotFound, Problem, Unreachable
+from fencepost.failover import weights
+from fencepost.fields import OneLine
+from fencepost.logs import get_logger
+from fencepost.reconciliation import window_of
+from fencepost.schedules import milliseconds
+from fencepost.store.providers import Choice
+from registry.answers.providers import BreakerAnswer, ProviderAnswer, ProviderList, change_answer
+from registry.documenting import TAGS, answers, blueprint, takes
+from registry.incoming import read
+from registry.inputs import Person
+from registry.parts import Parts, parts
+from registry.replies import Reply
+
+log = get_logger(__name__)
+bp = blueprint("providers", __name__, TAGS["providers"])
+_SHOWN_OF_ALL, _SHOWN_OF_ONE = 5, 100
+
+
+class ProviderPath(BaseModel):
+    """A provider's name in a path."""
+
+    name: str = Field(max_length=64)
+
+
+class ProviderInput(Shape):
+    """What is chosen for a provider; what is left out stays as it is."""
+
+    weight: float | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Its part of the mail beside those of the others; 0 makes it a fallback, null takes what is set.",
+    )
+    enabled: StrictBool = Field(True, description="Whether it gets mail at all.")
+    reason: Annotated[OneLine, Field(max_length=500)] = Field("", description="Why; it stays on record.")
+    by: Person = Field("local", description="Who decides. Until there are keys, nobody checks it.")
+
+
+@bp.get("/providers", responses={200: answers(ProviderList, "The providers.")})
+def list_providers() -> Response:
+    """List providers
+
+    Those that are set up, in their order, each with how it stands and the last that became of it.
+    """
+    p = parts()
+    return Reply({"data": _answers(p, p.settings.providers.order, _SHOWN_OF_ALL)}).response()
+
+
+@bp.get("/providers/<string:name>", responses={200: answers(ProviderAnswer, "The provider.")})
+def get_provider(path: ProviderPath) -> Response:
+    """Read a provider
+
+    With what became of it and why.
+    """
+    return _one(parts(), path.name)
+
+
+@bp.patch(
+    "/providers/<string:name>",
+    request_body=takes(ProviderInput, {"enabled": False, "reason": "their maintenance", "by": "Ann"}),
+    responses={200: answers(ProviderAnswer, "The provider as it now is.")},
+)
+def change_provider(path: ProviderPath) -> Response:
+    """Change a provider
+
+    Its weight, or whether it gets mail. Senders follow within two seconds; mail that is under way is finished.
+    """
+    p, given = parts(), read(ProviderInput)
+    _refuse_unknown(p, path.name)
+    change = given.model_dump(include=given.model_fields_set & {"weight", "enabled"})
+    if not change:
+        raise Invalid(Problem("", "says nothing to change: give `weight`, `enabled` or both"))
+    p.store.providers.choose(path.name, change, given.by, given.reason, milliseconds(p.clock.now()))
+    log.info("What is chosen for a provider was changed.", action="provider.chosen", provider=path.name, by=given.by)
+    return _one(p, path.name)
+
+
+def _one(p: Parts, name: str) -> Response:
+    _refuse_unknown(p, name)
+    [answer] = _answers(p, [name], _SHOWN_OF_ONE)
+    return Reply(answer).response()
+
+
+def _refuse_unknown(p: Parts, name: str) -> None:
+    if name not in p.settings.providers.order:
+        raise NotFound(f"no provider {name[:64]} is set up; there are {', '.join(p.settings.providers.order)}")
+
+
+def _answers(p: Parts, names: tuple[str, ...] | list[str], most: int) -> list[ProviderAnswer]:
+    choices, breakers, window = p.store.providers.choices(), _breakers(p), window_of(p.settings)
+    chosen = {name: _weight(p, name, choices) for name in p.settings.providers.order}
+    in_effect = weights({name: weight for name, weight in chosen.items() if choices.get(name, Choice()).enabled})
+    return [
+        {
+            "object": "provider",
+            "name": name,
+            "enabled": choices.get(name, Choice()).enabled,
+            "weight": chosen[name],
+            "weight_in_effect": in_effect.get(name, 0.0),
+            "max_per_second": p.settings.providers.account(name).max_per_second,
+            "settling_seconds": window.of(name).settling.total_seconds(),
+            "breaker": _breaker(breakers[name]) if breakers else None,
+            "changes": [change_answer(change) for change in p.store.providers.changes(name, most)],
+        }
+        for name in names
+    ]
+
+
+def _weight(p: Parts, name: str, choices: dict[str, Choice]) -> float | None:
+    chosen = choices.get(name, Choice()).weight
+    return p.settings.providers.account(name).weight if chosen is None else chosen
+
+
+def _breakers(p: Parts) -> dict[str, Breaker] | None:
+    try:
+        return p.read_breakers()
+    except Unreachable:
+        return None
+
+
+def _breaker(breaker: Breaker) -> BreakerAnswer:
+    return {
+        "state": breaker.state.value,
+        "for_seconds": breaker.for_seconds,
+        "retry_seconds": breaker.retry_seconds,
+        "wait_seconds": breaker.wait_seconds,
+        "share": breaker.share,
+        "reason": breaker.reason or None,
+    }
