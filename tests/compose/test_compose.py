@@ -67,7 +67,8 @@ def test_the_same_command_again_goes_on_with_what_was_there(project: Project, pe
     accepted = people.accepted()
     project.up()
     people.expect_mail("After")
-    assert [email["state"] for email in people.list("/emails", schedule_id=before)] == ["accepted"]
+    [email] = people.list("/emails", schedule_id=before)
+    assert email["state"] in ("accepted", "delivered"), "the simulator's webhooks move it on"
     assert people.accepted() == accepted + 1  # the ledger was kept too: nothing is sent again
 
 
