@@ -23,8 +23,9 @@ from fencepost.providers.http import Reply
 from fencepost.providers.transport import Transport
 from fencepost.unsubscribing import Links
 from sender.delivering import Patience, broken_off, deliver
-from sender.effects import AskFence, Call, Decisions, Effect, Settle
+from sender.effects import AskFence, Call, Decisions, Effect, ReadFiles, Settle
 from sender.executor import Epochs, Executor
+from sender.files import FileReader
 from sender.health import Gate, Health
 from sender.outages import Outages
 from sender.passes import Claimed
@@ -44,13 +45,15 @@ _LATE_SECONDS = 0.5
 class _Seat:
     """One delivery under way: its decisions, and the effect they wait for."""
 
-    __slots__ = ("asks", "called_at", "decisions", "item")
+    __slots__ = ("asks", "called_at", "carries", "decisions", "item")
 
     def __init__(self, item: Claimed, decisions: Decisions[Settlement] | None) -> None:
         self.item, self.decisions = item, decisions
         self.asks: AskFence | None = None
         self.called_at: float | None = None
         """When its call began, in steady seconds; None before."""
+        self.carries = sum(each.size for each in item.renderer.attachments) if decisions else 0
+        """How many bytes its attachments hold."""
 
 
 class Courier:
@@ -74,12 +77,14 @@ class Courier:
         clock: Clock,
         seats: int,
         capacity: int,
+        attachments_bytes: int,
         observe: Callable[[Claimed, Settlement], None],
         hungry: Callable[[], None],
         pending: Callable[[], None],
     ) -> None:
-        """`capacity` deliveries may wait for the `seats`. `observe` is told of each settlement; `hungry` is called when
-        there is room for more, `pending` when something may be claimed again."""
+        """`capacity` deliveries may wait for the `seats`, or until the attachments of those who have one hold less than
+        `attachments_bytes`. `observe` is told of each settlement; `hungry` is called when there is room for more, `pending`
+        when something may be claimed again."""
         self._executor, self._fence, self._epochs, self._providers = executor, fence, epochs, providers
         self._transport, self._health, self._permits, self._outages = transport, health, permits, outages
         self._failpoints, self._patience, self._links, self._clock = failpoints, patience, links, clock
@@ -90,6 +95,8 @@ class Courier:
         self._late_at = 0.0
         self._asking: list[_Seat] = []
         self._taken: dict[str, _Seat] = {}
+        self._carried, self._attachments_bytes = 0, attachments_bytes
+        self._files: FileReader[_Seat] = FileReader(executor.perform, transport.wake)
         self._settled: deque[tuple[Settlement, bool]] = deque()
         self._fence_at = 0.0
         self._unforeseen = Unforeseen(log)
@@ -101,6 +108,7 @@ class Courier:
 
     def start(self) -> None:
         self._settler.start()
+        self._files.start()
         self._thread.start()
 
     def offer(self, items: Sequence[Claimed]) -> None:
@@ -157,6 +165,8 @@ class Courier:
     def _turn(self) -> None:
         self._free_seats()
         self._fill_seats()
+        for reading, contents in self._files.collect():
+            self._resume(reading, contents)
         self._ask_fence()
         idle = 0.0 if self._asking and self._clock.steady() >= self._fence_at else _IDLE_SECONDS
         if self._asking:
@@ -183,7 +193,7 @@ class Courier:
         handed_back = [self._released(item, "The shard is being handed over.") for item in self._queue.unwanted()]
         handed_back += [self._released(item, "It would have waited beyond its deadline.") for item in self._late()]
         free, permits = self._open_lanes()
-        while len(self._taken) < self._seats or self._stopping:
+        while self._free() > 0 or self._stopping:
             lanes = [*free, *(lane for lane, count in permits.items() if count)]
             if (taken := self._queue.take(lanes)) is None:
                 break
@@ -197,6 +207,7 @@ class Courier:
                 permits[lane] -= 1
             seat = _Seat(item, deliver(item, self._patience, self._links, self._clock, self._chance(), self._moves_on))
             self._taken[item.attempt["id"]] = seat
+            self._carried += seat.carries
             self._resume(seat, None)
         if handed_back:
             self._settler.put(handed_back)
@@ -211,9 +222,7 @@ class Courier:
         open_lanes = {lane: count for lane, count in waiting.items() if not self._health.is_unsure(lane[0])}
         limited = {lane: count for lane, count in open_lanes.items() if self._permits.limits(lane)}
         gone = {lane: count for lane, count in limited.items() if self._health.is_left_alone(lane[0])}
-        permits = self._permits.take(
-            {lane: count for lane, count in limited.items() if lane not in gone}, self._seats - len(self._taken)
-        )
+        permits = self._permits.take({lane: count for lane, count in limited.items() if lane not in gone}, self._free())
         self._blocked = list(limited)
         return [lane for lane in open_lanes if lane not in limited or lane in gone], permits
 
@@ -227,6 +236,10 @@ class Courier:
 
     def _moves_on(self, row: Delivery) -> bool:
         return moves_on(row, self._health.standings())
+
+    def _free(self) -> int:
+        """How many more may have a seat. The attachments of the last one may go beyond the bytes, or large ones never went."""
+        return self._seats - len(self._taken) if self._carried < self._attachments_bytes else 0
 
     def _released(self, item: Claimed, why: str) -> Settlement:
         self._taken[item.attempt["id"]] = _Seat(item, None)
@@ -270,6 +283,9 @@ class Courier:
                     case Settle(settlement):
                         self._settler.put([settlement])
                         return
+                    case ReadFiles():
+                        self._files.ask(seat, effect)
+                        return
                     case Call(provider, mail):
                         try:
                             request = self._providers[provider].request(mail)
@@ -301,6 +317,7 @@ class Courier:
             settlement, written = self._settled.popleft()
             seat = self._taken.pop(settlement.attempt_id)
             self._resume(seat, written)
+            self._carried -= seat.carries
             self._queue.done(seat.item)
             if "called_at" not in settlement.attempt:
                 self._health.not_called(seat.item.attempt["provider"], settlement.attempt_id)

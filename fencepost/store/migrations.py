@@ -8,6 +8,7 @@ from pymongo.database import Database
 from fencepost.store import (
     deliveries,
     events,
+    files,
     findings,
     hooks,
     idempotency,
@@ -61,11 +62,16 @@ def _index_webhooks(database: Database[Document]) -> None:
     database.webhook_messages.create_indexes(webhook_messages.INDEXES)
 
 
+def _index_files(database: Database[Document]) -> None:
+    database.files.create_indexes(files.INDEXES)
+
+
 MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0001_indexes", _create_indexes),
     ("0002_api_mail", _index_api_mail),
     ("0003_provider_changes", _index_provider_changes),
     ("0004_webhooks", _index_webhooks),
+    ("0005_files", _index_files),
 ]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 

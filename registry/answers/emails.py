@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 from fencepost.clock import iso
 from fencepost.coordination.tokens import Token
 from fencepost.deliveries import Attempt, Delivery, State
-from fencepost.messages import Mail
+from fencepost.messages import Attachment, Mail
 from fencepost.reconciliation import NEVER, Window
-from registry.answers.common import EXACT, Address, Instant, TokenPair, address, maybe_iso
+from registry.answers.common import EXACT, Address, AttachmentAnswer, Instant, TokenPair, address, maybe_iso
 from registry.answers.timeline import timeline
 
 
@@ -78,6 +78,7 @@ EmailAnswer = TypedDict(
         "from": Address | None,
         "to": list[Address],
         "subject": str | None,
+        "attachments": list[AttachmentAnswer],
         "text": NotRequired[str | None],
         "html": NotRequired[str | None],
         "provider": str | None,
@@ -138,6 +139,7 @@ def email_answer(
         "from": {"email": mail.sender.email, "name": mail.sender.name} if mail else None,
         "to": [address(entry) for entry in row["to"]],
         "subject": mail.subject if mail else None,
+        "attachments": [_attachment(each) for each in mail.attachments] if mail else [],
         "provider": row["provider"],
         "message_id": mail.message_id if mail else None,
         "receipt": row["receipt"],
@@ -155,6 +157,16 @@ def email_answer(
         answer["text"] = mail.text if mail else None
         answer["html"] = mail.html if mail else None
     return answer
+
+
+def _attachment(attachment: Attachment) -> AttachmentAnswer:
+    return {
+        "filename": attachment.filename,
+        "content_type": attachment.content_type,
+        "content_id": attachment.content_id,
+        "size": attachment.size,
+        "file_id": attachment.file_id,
+    }
 
 
 def _attempt(attempt: Attempt) -> AttemptAnswer:
