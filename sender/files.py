@@ -25,8 +25,8 @@ class FileCache:
         self._bytes = 0
         self._lock = Lock()
 
-    def __len__(self) -> int:
-        """How many bytes are kept."""
+    @property
+    def kept_bytes(self) -> int:
         return self._bytes
 
     def read(self, owner_id: str, file_ids: Collection[str]) -> dict[str, bytes] | None:
