@@ -55,6 +55,7 @@ def content_key(row: Delivery, mail: Mail, width: timedelta) -> str:
         mail.subject,
         mail.text or "",
         mail.html or "",
+        *(attachment.file_id for attachment in mail.attachments),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 

@@ -1,7 +1,8 @@
 """What an owner may write: the shape of a schedule, checked at the door so that nothing wrong reaches the loop.
 
 Texts are strings only, unknown fields are refused, and every problem is named by a JSON Pointer with what would be
-right. What passes here is stored as it is (`document`) and read by the senders without a second check.
+right. What passes here is stored as it is (`document`), but for the contents of attachments, and read by the senders without a
+second check.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from fencepost.attachments import MOST, Content, ContentId, ContentType, FileId, Filename, repeated_ids
 from fencepost.errors import Invalid, Problem
 from fencepost.fields import (
     Email,
@@ -64,6 +66,25 @@ AnyAddress = Annotated[AddressInput, BeforeValidator(from_text, json_schema_inpu
 AnyRecipient = Annotated[RecipientInput, BeforeValidator(from_text, json_schema_input_type=RecipientInput | str)]
 
 
+class AttachmentInput(Shape):
+    """A file that goes with the mail. With a `content_id` it is shown within the html, which names it `cid:<content_id>`."""
+
+    filename: Filename
+    content: Content | None = Field(None, description="The file, in standard base64.")
+    file_id: FileId | None = Field(
+        None, description="In place of `content`: a file that an earlier text carried, as answers name it."
+    )
+    content_type: ContentType | None = Field(None, description="By default guessed from the name.")
+    content_id: ContentId | None = None
+    size: StrictInt | None = Field(None, description="As answers show it; what is sent here is not looked at.")
+
+    @model_validator(mode="after")
+    def _has_a_content(self) -> "AttachmentInput":
+        if (self.content is None) == (self.file_id is None):
+            raise wrong("needs `content`, or the `file_id` of a file that is on record, and not both")
+        return self
+
+
 class MessageInput(Shape):
     """The mail. `subject`, `text` and `html` are Liquid templates over `name`, `email` and the recipient's variables."""
 
@@ -78,6 +99,7 @@ class MessageInput(Shape):
     headers: Annotated[dict[str, OneLine], Field(max_length=50), AfterValidator(header_names)] = {}
     tags: list[Tag] = Field([], max_length=3)
     metadata: Annotated[dict[str, OneLine], Field(max_length=50), AfterValidator(identifiers)] = {}
+    attachments: list[AttachmentInput] = Field([], max_length=MOST)
 
     @model_validator(mode="after")
     def _has_a_body(self) -> "MessageInput":
@@ -184,7 +206,8 @@ def parse(value: object) -> dict[str, Any]:
 
 
 def document(schedule: ScheduleInput) -> dict[str, Any]:
-    """The definition as it is stored: plain data, instants as datetimes."""
+    """The definition as it is stored: plain data, instants as datetimes; attachments still with their contents
+    (fencepost.attachments)."""
     return schedule.model_dump(by_alias=True)
 
 
@@ -205,6 +228,7 @@ def message_problems(
     """What is wrong with a message beyond its fields: who gets it, and its templates. `root` is the pointer to it, `stored` the
     definition that it becomes a part of."""
     yield from _recipient_problems(message, root, together)
+    yield from repeated_ids([attachment.content_id for attachment in message.attachments], root)
     for field, detail in Renderer(stored).problems():
         yield Problem(f"{root}/{field}", detail)
 

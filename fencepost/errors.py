@@ -2,6 +2,7 @@
 
 FencepostError
 ├── Invalid             the caller's input is wrong: tell them which field, and what would be right
+│   └── TooLarge        and it is its size that is wrong: send less
 ├── NotFound            there is no such thing, or it is not theirs
 ├── Conflict            it has changed since they read it: read again, decide again
 ├── Unreachable         a server did not answer: nothing is known, try again later
@@ -31,6 +32,10 @@ class Invalid(FencepostError):
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
         super().__init__("; ".join(f"{problem.pointer or '/'}: {problem.detail}" for problem in problems))
+
+
+class TooLarge(Invalid):
+    """The input is right, and more than is taken."""
 
 
 class NotFound(FencepostError):

@@ -21,6 +21,21 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail. With a `content_id` its html shows it, as `cid:<content_id>`."""
+
+    filename: str
+    content_type: str
+    content_id: str | None
+    size: int
+    """In bytes."""
+    file_id: str
+    """The SHA-256 of its content, in hexadecimal."""
+    content: bytes = field(default=b"", repr=False)
+    """Empty until the file is read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """One rendered mail, ready for a provider. Nothing in it holds CR, LF or NUL outside `text` and `html`."""
 
@@ -39,6 +54,7 @@ class Mail:
     headers: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
 
 
 class CannotRender(FencepostError):
@@ -105,8 +121,8 @@ class Renderer:
     def mail(
         self, delivery_id: str, attempt_no: int, recipient: str, link: str = "", without: Collection[str] = ()
     ) -> Mail:
-        """The mail to one recipient (a key as in fencepost.occurrences.recipients). `link` is where to unsubscribe, empty for mail
-        that offers none; addresses in `without` are left out. Raises CannotRender."""
+        """The mail to one recipient (a key as in fencepost.occurrences.recipients), but for what its attachments hold. `link` is
+        where to unsubscribe, empty for mail that offers none; addresses in `without` are left out. Raises CannotRender."""
         message = self._message
         if self._together:
             to, values = message["to"], _values(message["to"][0], link)
@@ -133,7 +149,13 @@ class Renderer:
             headers=_with_link(message["headers"], link),
             tags=tuple(message["tags"]),
             metadata=message["metadata"],
+            attachments=self.attachments,
         )
+
+    @cached_property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files that go with each of its mails, without their contents."""
+        return tuple(Attachment(**entry) for entry in self._message.get("attachments", ()))
 
     @cached_property
     def _by_email(self) -> dict[str, Mapping[str, Any]]:

@@ -75,6 +75,11 @@ EVENTS = {
     "resend": Look("To be sent again", "wait", "refresh", "It was settled that a new attempt is made."),
     "rescued": Look("Rescued", "wait", "lifebuoy", "Its sender had gone; another took it over."),
     **{name: EMAILS[name] for name in ("accepted", "delivered", "bounced", "complained", "failed", "unknown", "held")},
+    "opened": Look("Opened", "good", "mail-opened", "The provider told that it was opened, for the first time."),
+    "clicked": Look(
+        "Link clicked", "good", "click", "The provider told that a link in it was clicked, for the first time."
+    ),
+    "unsubscribed": Look("Unsubscribed", "calm", "user-minus", "Its recipient wants no more mail that goes to many."),
     **{name: EMAILS[name] for name in ("cancelled", "suppressed", "expired", "skipped")},
     **{name: OUTCOMES[name] for name in ("rejected", "throttled", "unavailable")},
 }

@@ -179,7 +179,7 @@ def create_app(parts: Parts) -> OpenAPI:
     metrics = Metrics()
     health.install(app, parts, metrics)
     hooks.install(app, parts, metrics)
-    incoming.install(app)
+    incoming.install(app, parts.settings.registry.max_message_body_bytes)
     hosts.install(app, parts.settings.registry.allowed_hosts, parts.settings.public_url)
     problems.install(app)
     for api in APIS:

@@ -14,6 +14,7 @@ from fencepost.priorities import weight
 from fencepost.reconciliation import Decision, Policy, decide, policy_of, window_of
 from fencepost.schedules import milliseconds
 from registry.answers.emails import EmailAnswer
+from registry.attaching import keep_until
 from registry.batches import NOT_REPLAYABLE, replay
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint, problems, takes
@@ -114,7 +115,7 @@ def reschedule_email(path: EmailId) -> Response:
     )
     if row is None:
         raise Conflict(_too_late(p, path.email_id, "rescheduled"))
-    p.store.messages.keep_until([row["revision_id"] or ""], row["purge_at"])
+    keep_until(p, row["revision_id"] or "", row["purge_at"])
     log.info("A mail was rescheduled.", action="email.rescheduled", delivery_id=row["_id"])
     nudge_afterwards(p)
     return Reply(shown(p, row)).response()

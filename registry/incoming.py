@@ -1,6 +1,7 @@
 """How requests are read: one strict JSON object as the body, known parameters only, an id that logs and answers carry."""
 
 import re
+from collections.abc import Callable
 from functools import cache, cached_property
 from inspect import unwrap
 from typing import Any, TypeVar, cast, get_type_hints
@@ -16,6 +17,7 @@ from fencepost.errors import Invalid, Problem
 from fencepost.sentences import problems
 
 Model = TypeVar("Model", bound=BaseModel)
+View = TypeVar("View", bound=Callable[..., Response])
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 _CHUNK_BYTES = 65_536
@@ -48,14 +50,14 @@ class JsonRequest(Request):
         most = self.max_content_length or 0
         stream = self.environ["wsgi.input"]
         try:
-            data = self.get_data()
+            data = self.get_data(cache=False)
             # What comes in chunks is cut off at the limit without a word.
             if len(data) < most or not stream.read(1):
                 return data
         except RequestEntityTooLarge:
             pass
         # Whoever closes a connection with unread bytes in it takes the answer away with them.
-        left = _DISCARDED_BYTES
+        left = max(_DISCARDED_BYTES, 2 * most)
         while left > 0 and (chunk := stream.read(min(left, _CHUNK_BYTES))):
             left -= len(chunk)
         raise RequestEntityTooLarge(f"The body is larger than {most} bytes, which is the most.")
@@ -85,8 +87,15 @@ def read(model: type[Model], *, optional: bool = False) -> Model:
         raise Invalid(*problems(error)) from None
 
 
-def install(app: Flask) -> None:
-    """Give each request an id, and refuse parameters that its view does not know."""
+def carries_messages(view: View) -> View:
+    """Marks a view whose requests carry messages: with attachments they may be larger than others."""
+    view.carries_messages = True  # type: ignore[attr-defined]
+    return view
+
+
+def install(app: Flask, max_message_bytes: int) -> None:
+    """Give each request an id, and refuse parameters that its view does not know. A request that carries messages may have so many
+    bytes."""
     app.request_class = JsonRequest
 
     @app.before_request
@@ -96,6 +105,11 @@ def install(app: Flask) -> None:
         # Cleared here and not at the end, so that the server's own access line carries the id as well.
         clear_contextvars()
         bind_contextvars(request_id=g.request_id)
+
+    @app.before_request
+    def make_room_for_messages() -> None:
+        if getattr(app.view_functions.get(request.endpoint or ""), "carries_messages", False):
+            request.max_content_length = max_message_bytes
 
     @app.before_request
     def refuse_unknown_parameters() -> None:

@@ -1,6 +1,7 @@
 """POST /emails: mail that is asked for now. It is on record, for the senders to find, before it is answered."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,11 +17,12 @@ from fencepost.errors import Invalid, Problem
 from fencepost.logs import get_logger
 from fencepost.store.messages import Message
 from registry.answers.batches import BatchMade, BatchResult, EmailsMade
+from registry.attaching import attached
 from registry.caller import owner
 from registry.documenting import answers, problems, takes
 from registry.emails import bp
 from registry.idempotency import answer_once
-from registry.incoming import document
+from registry.incoming import carries_messages, document
 from registry.inputs import IdempotencyKey
 from registry.parts import Parts, parts
 from registry.replies import Reply, nudge_afterwards
@@ -54,6 +56,7 @@ INPUTS: list[type[BaseModel]] = [EmailInput, EmailsInput]
         413: problems("It is too large."),
     },
 )
+@carries_messages
 def send_email(header: IdempotencyKey) -> Response:
     """Send a mail
 
@@ -73,6 +76,7 @@ def send_email(header: IdempotencyKey) -> Response:
         413: problems("It is too large."),
     },
 )
+@carries_messages
 def send_emails(header: IdempotencyKey) -> Response:
     """Send several mails
 
@@ -145,7 +149,11 @@ def _result(index: int, rows: Sequence[Delivery], wrong: Sequence[Problem]) -> B
 
 
 def _parse(p: Parts, value: object) -> Item:
-    return batches.parse(value, p.settings.providers.order, p.clock.now())
+    """One item, checked, whose files are on record. Raises Invalid."""
+    now = p.clock.now()
+    item = batches.parse(value, p.settings.providers.order, now)
+    purge_at = max(item.scheduled_at or now, now) + timedelta(days=p.settings.retention.days)
+    return replace(item, definition=attached(p, item.definition, "", purge_at))
 
 
 def _record(p: Parts, batch_id: str, items: Mapping[int, Item]) -> dict[int, list[Delivery]]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from fencepost import sentences
-from fencepost.errors import Conflict, FencepostError, Invalid, Misconfigured, NotFound, Problem, Unreachable
+from fencepost.errors import Conflict, FencepostError, Invalid, Misconfigured, NotFound, Problem, TooLarge, Unreachable
 from fencepost.logs import get_logger
 from fencepost.providers.hooks import Unacceptable, Unsigned
 from fencepost.store.idempotency import KeyReused
@@ -41,6 +41,12 @@ KINDS: Mapping[type[Exception], Kind] = {
         "invalid",
         "The input can't be taken as it is",
         "Each of `errors` names a field by JSON Pointer, or a parameter, and says what would be right.",
+    ),
+    TooLarge: Kind(
+        413,
+        "too-large",
+        "The input is more than is taken",
+        "Each of `errors` names what is too large, and says how much is taken.",
     ),
     KeyReused: Kind(
         422,

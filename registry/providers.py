@@ -37,6 +37,7 @@ class ProviderInput(Shape):
 
     weight: float | None = Field(
         None,
+        strict=True,
         ge=0,
         le=1000,
         description="Its part of the mail beside those of the others; 0 makes it a fallback, null takes what is set.",

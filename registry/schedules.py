@@ -19,11 +19,12 @@ from registry.answers.schedules import (
     listed_schedule,
     schedule_answer,
 )
+from registry.attaching import attached
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint, problems, takes, takes_changes
 from registry.editing import Change, edit
 from registry.idempotency import answer_once
-from registry.incoming import document
+from registry.incoming import carries_messages, document
 from registry.inputs import IdempotencyKey, IfMatch, ScheduleId, ScheduleQuery
 from registry.merging import changed
 from registry.parts import Parts, parts
@@ -51,8 +52,10 @@ EXAMPLE = {
     responses={
         201: answers(ScheduleAnswer, "The schedule.", "ETag", "Location"),
         409: problems("A request with this Idempotency-Key is under way."),
+        413: problems("It is too large."),
     },
 )
+@carries_messages
 def create_schedule(header: IdempotencyKey) -> Response:
     """Write a schedule
 
@@ -66,6 +69,7 @@ def _create(p: Parts, schedule_id: str) -> Reply:
     now = milliseconds(p.clock.now())
     definition, rule = read_definition(document(), now)
     refuse_ended(rule, definition, now)
+    definition = attached(p, definition, "/message")
     revision = Revision(ids.new_id(ids.REVISION), schedule_id, definition, now)
     schedule = Schedule(
         id=schedule_id,
@@ -123,8 +127,10 @@ def get_schedule(path: ScheduleId) -> Response:
         200: answers(EditedSchedule, "The schedule as it now is.", "ETag"),
         409: problems("It is archived."),
         412: problems("It has another version than If-Match names."),
+        413: problems("It is too large."),
     },
 )
+@carries_messages
 def change_schedule(path: ScheduleId, header: IfMatch) -> Response:
     """Change a schedule
 
@@ -135,11 +141,10 @@ def change_schedule(path: ScheduleId, header: IfMatch) -> Response:
     def decide(schedule: Schedule, now: datetime) -> Change | None:
         refuse_archived(schedule)
         definition, rule = read_definition(changed(schedule.definition, patch), schedule.created_at)
-        if definition == schedule.definition:
-            return None
         if any(definition[name] != schedule.definition[name] for name in TIMING):
             refuse_ended(rule, definition, milliseconds(now), schedule.occurrence_count)
-        return Change(definition, {"quarantined": None})
+        definition = attached(p, definition, "/message")
+        return None if definition == schedule.definition else Change(definition, {"quarantined": None})
 
     schedule = edit(p, path.schedule_id, header.if_match, decide)
     log.info("A schedule was changed.", action="schedule.changed", schedule_id=schedule.id, version=schedule.version)

@@ -23,14 +23,16 @@ from fencepost.providers.http import Reply
 from fencepost.providers.transport import Transport
 from fencepost.unsubscribing import Links
 from sender.delivering import Patience, broken_off, deliver
-from sender.effects import AskFence, Call, Decisions, Effect, Settle
+from sender.effects import AskFence, Call, Effect, ReadFiles, Settle
 from sender.executor import Epochs, Executor
+from sender.files import FileReader
 from sender.health import Gate, Health
 from sender.outages import Outages
 from sender.passes import Claimed
 from sender.permits import Permits
 from sender.queue import Queue
 from sender.routes import Lane
+from sender.seats import Seat, Seats
 from sender.settler import Settler
 
 log = get_logger(__name__)
@@ -39,18 +41,6 @@ _IDLE_SECONDS = 0.5
 _FENCE_RETRY_SECONDS = 0.25
 _LATE_SECONDS = 0.5
 """How often what waits is searched for mail whose deadline has come."""
-
-
-class _Seat:
-    """One delivery under way: its decisions, and the effect they wait for."""
-
-    __slots__ = ("asks", "called_at", "decisions", "item")
-
-    def __init__(self, item: Claimed, decisions: Decisions[Settlement] | None) -> None:
-        self.item, self.decisions = item, decisions
-        self.asks: AskFence | None = None
-        self.called_at: float | None = None
-        """When its call began, in steady seconds; None before."""
 
 
 class Courier:
@@ -74,22 +64,25 @@ class Courier:
         clock: Clock,
         seats: int,
         capacity: int,
+        attachments_bytes: int,
         observe: Callable[[Claimed, Settlement], None],
         hungry: Callable[[], None],
         pending: Callable[[], None],
     ) -> None:
-        """`capacity` deliveries may wait for the `seats`. `observe` is told of each settlement; `hungry` is called when
-        there is room for more, `pending` when something may be claimed again."""
+        """`capacity` deliveries may wait for the `seats`, or until the attachments of those who have one hold less than
+        `attachments_bytes`. `observe` is told of each settlement; `hungry` is called when there is room for more, `pending`
+        when something may be claimed again."""
         self._executor, self._fence, self._epochs, self._providers = executor, fence, epochs, providers
         self._transport, self._health, self._permits, self._outages = transport, health, permits, outages
         self._failpoints, self._patience, self._links, self._clock = failpoints, patience, links, clock
-        self._seats, self._capacity, self._observe, self._hungry = seats, capacity, observe, hungry
+        self._seats = Seats(seats, attachments_bytes)
+        self._capacity, self._observe, self._hungry = capacity, observe, hungry
         self._pending = pending
         self._queue = Queue(lane_of)
         self._blocked: list[Lane] = []
         self._late_at = 0.0
-        self._asking: list[_Seat] = []
-        self._taken: dict[str, _Seat] = {}
+        self._asking: list[Seat] = []
+        self._files: FileReader[Seat] = FileReader(executor.perform, transport.wake)
         self._settled: deque[tuple[Settlement, bool]] = deque()
         self._fence_at = 0.0
         self._unforeseen = Unforeseen(log)
@@ -101,6 +94,7 @@ class Courier:
 
     def start(self) -> None:
         self._settler.start()
+        self._files.start()
         self._thread.start()
 
     def offer(self, items: Sequence[Claimed]) -> None:
@@ -131,7 +125,7 @@ class Courier:
 
     def under_way(self) -> int:
         """Deliveries that have a seat."""
-        return len(self._taken)
+        return len(self._seats)
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -147,7 +141,7 @@ class Courier:
     # -- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not (self._stopping and not self._taken and not self._queue):
+        while not (self._stopping and not self._seats and not self._queue):
             try:
                 self._turn()
             except Exception:  # noqa: BLE001 it is said, and survived
@@ -157,17 +151,19 @@ class Courier:
     def _turn(self) -> None:
         self._free_seats()
         self._fill_seats()
+        for reading, contents in self._files.collect():
+            self._resume(reading, contents)
         self._ask_fence()
         idle = 0.0 if self._asking and self._clock.steady() >= self._fence_at else _IDLE_SECONDS
         if self._asking:
             idle = min(idle, _FENCE_RETRY_SECONDS)
         idle = self._permits.seconds_until(self._blocked, idle)
         for seat, reply in self._transport.poll(idle):
-            assert isinstance(seat, _Seat)
+            assert isinstance(seat, Seat)
             self._failpoints.hit("W6.after")
             self._resume(seat, self._outcome(seat, reply))
 
-    def _outcome(self, seat: _Seat, reply: Reply) -> Outcome:
+    def _outcome(self, seat: Seat, reply: Reply) -> Outcome:
         name, now = seat.item.attempt["provider"], self._clock.steady()
         try:
             outcome = self._providers[name].outcome(reply)
@@ -183,7 +179,7 @@ class Courier:
         handed_back = [self._released(item, "The shard is being handed over.") for item in self._queue.unwanted()]
         handed_back += [self._released(item, "It would have waited beyond its deadline.") for item in self._late()]
         free, permits = self._open_lanes()
-        while len(self._taken) < self._seats or self._stopping:
+        while self._seats.free() or self._stopping:
             lanes = [*free, *(lane for lane, count in permits.items() if count)]
             if (taken := self._queue.take(lanes)) is None:
                 break
@@ -195,8 +191,8 @@ class Courier:
                 continue
             if lane in permits:
                 permits[lane] -= 1
-            seat = _Seat(item, deliver(item, self._patience, self._links, self._clock, self._chance(), self._moves_on))
-            self._taken[item.attempt["id"]] = seat
+            seat = Seat(item, deliver(item, self._patience, self._links, self._clock, self._chance(), self._moves_on))
+            self._seats.take(seat)
             self._resume(seat, None)
         if handed_back:
             self._settler.put(handed_back)
@@ -212,7 +208,7 @@ class Courier:
         limited = {lane: count for lane, count in open_lanes.items() if self._permits.limits(lane)}
         gone = {lane: count for lane, count in limited.items() if self._health.is_left_alone(lane[0])}
         permits = self._permits.take(
-            {lane: count for lane, count in limited.items() if lane not in gone}, self._seats - len(self._taken)
+            {lane: count for lane, count in limited.items() if lane not in gone}, self._seats.free()
         )
         self._blocked = list(limited)
         return [lane for lane in open_lanes if lane not in limited or lane in gone], permits
@@ -229,7 +225,7 @@ class Courier:
         return moves_on(row, self._health.standings())
 
     def _released(self, item: Claimed, why: str) -> Settlement:
-        self._taken[item.attempt["id"]] = _Seat(item, None)
+        self._seats.take(Seat(item, None))
         return released(item.row, f"{why} Nothing was called.", self._clock.now())
 
     def _ask_fence(self) -> None:
@@ -254,7 +250,7 @@ class Courier:
                 self.refusals[answer.verdict.value.lower()] += 1
             self._resume(seat, answer)
 
-    def _resume(self, seat: _Seat, result: Any) -> None:
+    def _resume(self, seat: Seat, result: Any) -> None:
         """Go on with one delivery until it waits for the fence, for its call or for the record."""
         seat.asks = None
         if seat.decisions is None:
@@ -269,6 +265,9 @@ class Courier:
                         return
                     case Settle(settlement):
                         self._settler.put([settlement])
+                        return
+                    case ReadFiles():
+                        self._files.ask(seat, effect)
                         return
                     case Call(provider, mail):
                         try:
@@ -299,7 +298,7 @@ class Courier:
     def _free_seats(self) -> None:
         while self._settled:
             settlement, written = self._settled.popleft()
-            seat = self._taken.pop(settlement.attempt_id)
+            seat = self._seats.leave(settlement.attempt_id)
             self._resume(seat, written)
             self._queue.done(seat.item)
             if "called_at" not in settlement.attempt:

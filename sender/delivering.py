@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from fencepost import breaker
+from fencepost import attachments, breaker
 from fencepost.clock import Clock, iso
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
 from fencepost.deliveries import (
@@ -24,7 +24,7 @@ from fencepost.failover import refused_since, times_refused
 from fencepost.messages import CannotRender, Mail
 from fencepost.retries import wait_seconds
 from fencepost.unsubscribing import Links
-from sender.effects import AskFence, Call, CheckTrust, Decisions, DropShard, Freeze, RenewEpoch, Settle
+from sender.effects import AskFence, Call, CheckTrust, Decisions, DropShard, Freeze, ReadFiles, RenewEpoch, Settle
 from sender.passes import Claimed
 
 _BROKEN_OFF_SECONDS = 60
@@ -96,6 +96,9 @@ def _ending(this: _Try, chance: float, moves_on: Callable[[Delivery], bool]) -> 
     except Exception as error:  # noqa: BLE001 whatever a text does, it fails its own mail alone
         reason = str(error) if isinstance(error, CannotRender) else f"{type(error).__name__}: {error}"
         return this.ends(State.FAILED, "failed", f"The mail could not be written: {reason}", reason=reason)
+    mail, unread = yield from _with_files(this, mail)
+    if unread:
+        return unread
     if stopped := (yield from _stopped_by_fence(this, mail)):
         return stopped
     trusted = yield CheckTrust(row["shard"], this.item.attempt["token"], this.call_ends())
@@ -140,6 +143,22 @@ def _put_off(this: _Try, outcome: Outcome, chance: float, moves_on: Callable[[De
     return this.ends(
         State.PENDING, outcome.kind.value, outcome.detail, told=outcome, reason=outcome.detail, not_before=again
     )
+
+
+def _with_files(this: _Try, mail: Mail) -> Decisions[tuple[Mail, Settle | None]]:
+    """The mail with what its attachments hold; and, where that can't be had, how it ends."""
+    if not mail.attachments:
+        return mail, None
+    wanted = {attachment.file_id for attachment in mail.attachments}
+    contents: dict[str, bytes] | None = yield ReadFiles(this.item.row["owner_id"], wanted)
+    if contents is None:
+        why, soon = "Its attachments could not be read; nothing was called.", this.patience.retry_base_seconds
+        again = this.clock.now() + timedelta(seconds=soon)
+        return mail, this.ends(State.PENDING, "released", why, not_before=again)
+    if missing := attachments.missing(mail, contents):
+        why = f"Its attachment {missing[0].filename} is not on record any more."
+        return mail, this.ends(State.FAILED, "failed", f"{why} Nothing was called.", reason=why)
+    return attachments.filled(mail, contents), None
 
 
 def _stopped_by_fence(this: _Try, mail: Mail) -> Decisions[Settle | None]:

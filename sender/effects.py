@@ -183,6 +183,14 @@ class ReadSuppressed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadFiles:
+    """-> dict[str, bytes] | None: what those of an owner's files hold that are on record, by id; None if MongoDB can't be reached."""
+
+    owner_id: str
+    ids: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
 class LookUp:
     """-> dict[str, Trace]: what the providers' own records say of these deliveries, by id. One that has no records to ask is
     NO_RECORDS; what could not be read is UNREADABLE."""
@@ -233,6 +241,7 @@ Effect = (
     | Kill
     | ReadEvents
     | ReadSuppressed
+    | ReadFiles
     | LookUp
     | LookAgain
     | DropShard

@@ -16,6 +16,7 @@ from fencepost.schedules import milliseconds
 from fencepost.store import Store
 from sender import effects
 from sender.effects import Decisions, Effect
+from sender.files import FileCache
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -64,7 +65,9 @@ class Executor:
         failpoints: Failpoints,
         clock: Clock,
         retention: timedelta,
+        files: FileCache,
     ) -> None:
+        self._files = files
         self._store, self._fence, self._epochs, self._leases = store, fence, epochs, leases
         self._failpoints, self._clock, self._retention = failpoints, clock, retention
 
@@ -130,6 +133,8 @@ class Executor:
                 return store.events.of(delivery_ids)
             case effects.ReadSuppressed(addresses):
                 return store.suppressions.of(addresses)
+            case effects.ReadFiles(owner_id, ids):
+                return self._files.read(owner_id, ids)
             case effects.LookAgain(postponed):
                 return store.doubts.look_again(postponed)
             case effects.CheckTrust(shard, token, until):

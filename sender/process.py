@@ -29,6 +29,7 @@ from fencepost.unsubscribing import SECRET, Links
 from sender.courier import Courier
 from sender.delivering import Patience
 from sender.executor import Epochs, Executor
+from sender.files import FileCache
 from sender.gauges import Gauges
 from sender.health import Health
 from sender.housekeeping import Housekeeper
@@ -162,7 +163,14 @@ class SenderProcess:
         )
         retention = timedelta(days=settings.retention.days)
         self._executor = Executor(
-            self._store, self._fence, self._epochs, self._leases, self._failpoints, self._clock, retention
+            self._store,
+            self._fence,
+            self._epochs,
+            self._leases,
+            self._failpoints,
+            self._clock,
+            retention,
+            FileCache(self._store.files, options.attachments_bytes),
         )
         lanes = Lanes(settings)
         self._courier = Courier(
@@ -186,6 +194,7 @@ class SenderProcess:
             clock=self._clock,
             seats=options.seats,
             capacity=options.deliveries_per_claim,
+            attachments_bytes=options.attachments_bytes,
             observe=self._gauges.observe,
             hungry=lambda: self._loop.hungry(),
             pending=self._wake.set,

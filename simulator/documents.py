@@ -1,5 +1,6 @@
 """JSON requests, as providers read them: what stands where, and what is no request at all."""
 
+import binascii
 import json
 import re
 from typing import Any
@@ -33,6 +34,17 @@ def mailbox(found: object, email: str, name: str, wrong: str) -> tuple[str, str]
     if not isinstance(address, str) or not ADDRESS.fullmatch(address):
         raise Refused(wrong)
     return (f"{display} <{address}>" if display else address), address
+
+
+def decoded(found: object, wrong: str) -> bytes:
+    """The bytes of a text in base64. Raises Refused with `wrong` for anything else, and for nothing."""
+    try:
+        content = binascii.a2b_base64(found, strict_mode=True) if isinstance(found, str) else b""
+    except ValueError:
+        content = b""
+    if not content:
+        raise Refused(wrong)
+    return content
 
 
 def asked(delivery_id: object, attempt: object) -> Asked:

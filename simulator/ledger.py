@@ -1,6 +1,7 @@
 """The ledger: every mail that was accepted, in order, and how often each delivery was asked for. The oracle of every
 fault test, so it believes nothing that a sender says about itself."""
 
+import hashlib
 import json
 import threading
 from collections import Counter
@@ -8,6 +9,25 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that came with a mail. What it held is not kept."""
+
+    filename: str
+    content_type: str
+    size: int
+    """In bytes."""
+    digest: str
+    """The SHA-256 of what it held, in hexadecimal."""
+    inline: bool
+    """Shown within the mail's HTML, which names it by its content id."""
+    content_id: str | None
+
+    @classmethod
+    def of(cls, filename: str, content_type: str, content: bytes, *, inline: bool, content_id: str | None) -> "File":
+        return cls(filename, content_type, len(content), hashlib.sha256(content).hexdigest(), inline, content_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +52,7 @@ class Mail:
     test_mode: bool = False
     provider: str = "mailgun"
     """In whose dialect it was asked for."""
+    attachments: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +186,8 @@ class Ledger:
 
 def _mail(saved: dict[str, Any]) -> Mail:
     lists = ("to", "cc", "bcc", "recipients", "tags")
-    return Mail(**{**saved, **{name: tuple(saved[name]) for name in lists}})
+    files = tuple(File(**each) for each in saved.get("attachments", ()))
+    return Mail(**{**saved, **{name: tuple(saved[name]) for name in lists}, "attachments": files})
 
 
 def _has(entry: Entry, words: list[str]) -> bool:

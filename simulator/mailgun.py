@@ -17,7 +17,7 @@ from fencepost.settings import Simulator
 from simulator import forms
 from simulator.dials import Dials, Setting
 from simulator.events import Events
-from simulator.ledger import Asked, Ledger, Mail
+from simulator.ledger import Asked, File, Ledger, Mail
 from simulator.taking import Counter, Refused
 
 Default = TypeVar("Default", str, None)
@@ -44,7 +44,7 @@ def create(settings: Simulator, ledger: Ledger, dials: Dials, events: Events) ->
 
     @bp.post("/v3/<domain>/messages")
     def send(domain: str) -> Response:
-        return counter.take(lambda body: _Mailgun(domain, domain in settings.domains, sending_keys, _form(body)))
+        return counter.take(lambda body: _Mailgun(domain, domain in settings.domains, sending_keys, *_form(body)))
 
     @bp.get("/v3/<domain>/events", defaults={"page": None})
     @bp.get("/v3/<domain>/events/<page>")
@@ -74,6 +74,7 @@ class _Mailgun:
     known: bool
     keys: list[str]
     form: forms.Fields
+    uploads: list[forms.Upload]
 
     def asked(self) -> Asked:
         return who_asked(self.form)
@@ -83,7 +84,7 @@ class _Mailgun:
             raise Refused("", "401")
         if not self.known:
             raise Refused("", "404")
-        return read(self.form, self.domain, at)
+        return read(self.form, self.uploads, self.domain, at)
 
     def acceptance(self, mail: Mail) -> Response:
         body = json.dumps({"id": f"<{mail.message_id}>", "message": "Queued. Thank you."}, separators=(",", ":"))
@@ -139,12 +140,12 @@ def is_authorized(keys: list[str]) -> bool:
     return any(hmac.compare_digest(password, key.encode()) for key in keys)
 
 
-def _form(body: bytes) -> forms.Fields:
-    """The fields of the request; none of one that is malformed."""
+def _form(body: bytes) -> tuple[forms.Fields, list[forms.Upload]]:
+    """The fields and files of the request; none of one that is malformed."""
     try:
         return forms.read(request.content_type or "", body)
     except forms.Malformed:
-        return {}
+        return {}, []
 
 
 def who_asked(form: forms.Fields) -> Asked:
@@ -153,7 +154,7 @@ def who_asked(form: forms.Fields) -> Asked:
     return Asked(delivery_id or None, int(attempt) if attempt.isascii() and attempt.isdigit() else None)
 
 
-def read(form: forms.Fields, domain: str, at: float) -> Mail:
+def read(form: forms.Fields, uploads: list[forms.Upload], domain: str, at: float) -> Mail:
     """The mail in a form. Raises Refused with what Mailgun says about a form that holds none."""
     if not form:
         raise Refused("malformed multipart/form-data request")
@@ -190,7 +191,15 @@ def read(form: forms.Fields, domain: str, at: float) -> Mail:
         tags=tuple(form.get("o:tag", ())),
         variables={name[2:]: value for name, value in options if name[0] == "v"},
         test_mode=first(form, "o:testmode", "").lower() in ("yes", "true"),
+        attachments=tuple(_file(upload) for upload in uploads if upload.field in ("attachment", "inline")),
     )
+
+
+def _file(upload: forms.Upload) -> File:
+    """What is inline is named, in the HTML too, by its file name."""
+    inline = upload.field == "inline"
+    content_id = upload.filename if inline else None
+    return File.of(upload.filename, upload.content_type, upload.content, inline=inline, content_id=content_id)
 
 
 def first(form: forms.Fields, name: str, default: Default) -> str | Default:

@@ -15,7 +15,7 @@ from fencepost.settings import Simulator
 from simulator import documents, records
 from simulator.dials import Dials, Setting
 from simulator.documents import listed, named
-from simulator.ledger import Asked, Entry, Ledger, Mail
+from simulator.ledger import Asked, Entry, File, Ledger, Mail
 from simulator.taking import Counter, Refused
 
 MAX_BYTES = 15_728_640
@@ -174,7 +174,22 @@ def read(message: dict[str, Any]) -> Mail:
         headers=headers,
         tags=tuple(listed(known.pop("fencepost_tags", []))),
         variables={**known, "CustomID": str(message.get("CustomID", ""))},
+        attachments=(*files(message, "Attachments"), *files(message, "InlinedAttachments")),
     )
+
+
+def files(message: dict[str, Any], name: str) -> list[File]:
+    """The files in one of the two lists. Raises Refused."""
+    found, inline = [], name == "InlinedAttachments"
+    for each in (named(entry) for entry in listed(message.get(name))):
+        content = documents.decoded(each.get("Base64Content"), 'Type mismatch. Expected type "base64".')
+        filename, kind, content_id = each.get("Filename"), each.get("ContentType"), each.get("ContentID")
+        if not (isinstance(filename, str) and filename and isinstance(kind, str) and "/" in kind):
+            raise Refused('"ContentType" and "Filename" must be provided for each file.')
+        if inline and not content_id:
+            raise Refused('"ContentID" must be provided for each inlined file.')
+        found.append(File.of(filename, kind, content, inline=inline, content_id=content_id))
+    return found
 
 
 def recorded(entry: Entry) -> list[dict[str, Any]]:

@@ -41,6 +41,12 @@ def create(ledger: Ledger, dials: Dials, events: Events) -> Blueprint:
     def clock(at: float) -> str:
         return f"{datetime.fromtimestamp(at, UTC):%d %b, %H:%M:%S} UTC"
 
+    @bp.app_template_filter("bytes")
+    def size(count: int) -> str:
+        return (
+            f"{count} B" if count < 1000 else f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1e6:.1f} MB"
+        )
+
     @bp.get("/")
     def inbox() -> str:
         return render_template("inbox.html", **listed(), entry=None)

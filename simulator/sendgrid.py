@@ -17,7 +17,7 @@ from fencepost.settings import Simulator
 from simulator import documents, records
 from simulator.dials import Dials, Setting
 from simulator.documents import listed, named
-from simulator.ledger import Asked, Entry, Ledger, Mail
+from simulator.ledger import Asked, Entry, File, Ledger, Mail
 from simulator.taking import Counter, Refused
 
 MAX_BYTES = 31_457_280
@@ -157,7 +157,19 @@ def read(document: dict[str, Any]) -> Mail:
         headers=headers,
         tags=tuple(categories),
         variables=arguments,
+        attachments=tuple(attachment(named(each)) for each in listed(document.get("attachments"))),
     )
+
+
+def attachment(found: dict[str, Any]) -> File:
+    """One file. Raises Refused."""
+    content = documents.decoded(found.get("content"), "The attachment content must be base64 encoded.")
+    filename, kind, inline = found.get("filename"), found.get("type", ""), found.get("disposition") == "inline"
+    if not isinstance(filename, str) or not filename:
+        raise Refused("The attachment filename is required.")
+    if not isinstance(kind, str) or re.search(r"[;,\r\n]", kind):
+        raise Refused("The attachment type cannot contain ;, or CRLF characters.")
+    return File.of(filename, kind, content, inline=inline, content_id=found.get("content_id"))
 
 
 def mailboxes(person: object, name: str) -> list[tuple[str, str]]:

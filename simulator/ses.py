@@ -15,12 +15,13 @@ from fencepost.settings import Simulator
 from simulator import documents, signatures
 from simulator.dials import Dials, Setting
 from simulator.documents import listed, named
-from simulator.ledger import Asked, Ledger, Mail
+from simulator.ledger import Asked, File, Ledger, Mail
 from simulator.taking import Counter, Refused
 
 MAX_BYTES = 41_943_040
 MAX_RECIPIENTS = 50
 MAX_HEADERS = 15
+MAX_FILENAME = 255
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _VALUE = re.compile(r"[ -~]{1,995}")
 _ERRORS = {
@@ -111,7 +112,20 @@ def read(document: dict[str, Any]) -> Mail:
         headers=headers,
         tags=tuple(value for name, value in known.items() if name.startswith("tag_")),
         variables={name: value for name, value in known.items() if not name.startswith("tag_")},
+        attachments=tuple(attachment(named(each)) for each in listed(simple.get("Attachments"))),
     )
+
+
+def attachment(found: dict[str, Any]) -> File:
+    """One file. Raises Refused: without an encoding of its own it is sent as 7 bit, and garbled if it is anything else."""
+    content = documents.decoded(found.get("RawContent"), "RawContent must be base64-encoded.")
+    filename, kind, content_id = found.get("FileName"), found.get("ContentType", ""), found.get("ContentId")
+    if not isinstance(filename, str) or not 0 < len(filename) <= MAX_FILENAME:
+        raise Refused("FileName must be 1 to 255 characters long.")
+    if found.get("ContentTransferEncoding", "SEVEN_BIT") == "SEVEN_BIT" and not content.isascii():
+        raise Refused("The content of an attachment is not 7 bit.")
+    inline = found.get("ContentDisposition") == "INLINE"
+    return File.of(filename, kind, content, inline=inline, content_id=content_id)
 
 
 def mailboxes(found: list[Any]) -> list[tuple[str, str]]:

@@ -14,12 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from email import message_from_bytes, policy
-from email.message import EmailMessage, MIMEPart
+from email.message import EmailMessage, Message, MIMEPart
 
 from fencepost.settings import Simulator
 from simulator import documents
 from simulator.dials import ACCEPTING, OK, Dials, Draw
-from simulator.ledger import Asked, Ledger, Mail
+from simulator.ledger import Asked, File, Ledger, Mail
 
 MAX_BYTES = 26_214_400
 _MAIL = re.compile(r"MAIL FROM:<([^<>\s]*)>(?: .*)?", re.IGNORECASE)
@@ -241,6 +241,18 @@ def read(message: EmailMessage, sender: str, people: tuple[str, ...]) -> Mail:
         text=_content(text),
         html=_content(html),
         headers={name: str(value) for name, value in message.items()},
+        attachments=tuple(_file(part) for part in message.walk() if part.get_content_disposition()),
+    )
+
+
+def _file(part: Message) -> File:
+    content = part.get_payload(decode=True)
+    return File.of(
+        part.get_filename() or "",
+        part.get_content_type(),
+        content if isinstance(content, bytes) else b"",
+        inline=part.get_content_disposition() == "inline",
+        content_id=str(part["Content-ID"]).strip("<> ") if part["Content-ID"] else None,
     )
 
 

@@ -2,19 +2,24 @@
 
 import json
 import re
+from base64 import b64encode
+from collections.abc import Iterator
 from email.header import Header
 from email.utils import formataddr
 
 import idna
 
 from fencepost.errors import Invalid, Misconfigured, Problem
-from fencepost.messages import Address, Mail
+from fencepost.messages import Address, Attachment, Mail
 
 _LONGEST_WORD = 75
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_IN_ADDRESS = re.compile(r'[\s<>()\[\],;:"\\]')
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ORIGIN = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
+_HALF = re.compile("[\ud800-\udfff]")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
+_CONTENT_ID = re.compile(r"[A-Za-z0-9._-]+")
 OWN_HEADERS = frozenset({
     "from", "sender", "to", "cc", "bcc", "subject", "reply-to", "date", "message-id",
     "mime-version", "content-type", "content-transfer-encoding",
@@ -91,6 +96,24 @@ def header_name(name: str, taken: frozenset[str], prefixes: tuple[str, ...]) -> 
             Problem(f"/message/headers/{name}", "this header is set by a field of its own, or by the provider")
         )
     return name
+
+
+def attachments(mail: Mail) -> Iterator[Attachment]:
+    """The files of a mail, each with names that fit into headers. Raises Invalid."""
+    for index, each in enumerate(mail.attachments):
+        pointer = f"/message/attachments/{index}"
+        if not line(f"{pointer}/filename", each.filename) or _HALF.search(each.filename):
+            raise Invalid(Problem(f"{pointer}/filename", "must be a name, of whole characters"))
+        if not _MEDIA_TYPE.fullmatch(each.content_type):
+            raise Invalid(Problem(f"{pointer}/content_type", "is not a media type"))
+        if each.content_id is not None and not _CONTENT_ID.fullmatch(each.content_id):
+            raise Invalid(Problem(f"{pointer}/content_id", "is not a content id"))
+        yield each
+
+
+def base64(attachment: Attachment) -> str:
+    """What it holds, for JSON."""
+    return b64encode(attachment.content).decode()
 
 
 def complete(mail: Mail, most: int, provider: str) -> None:

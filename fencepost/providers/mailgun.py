@@ -7,15 +7,15 @@ where urlencoding walks over every byte and triples many of HTML's.
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
 from fencepost.clock import Clock
 from fencepost.deliveries import Outcome, OutcomeKind
 from fencepost.errors import Invalid, Misconfigured, Problem
-from fencepost.messages import Address, Mail
-from fencepost.providers import answers, fields
+from fencepost.messages import Address, Attachment, Mail
+from fencepost.providers import answers, fields, mime
 from fencepost.providers.http import HttpReply, HttpRequest, Reply
 from fencepost.providers.mailgun_events import DELIVERY_VARIABLE, MailgunEvents
 from fencepost.reconciliation import Reference, Trace
@@ -26,6 +26,8 @@ MAX_TAGS = 3
 MAX_TAG_CHARACTERS = 128
 MAX_OPTION_BYTES = 16_384
 """What starts with o:, h: or v:, together."""
+MAX_MESSAGE_BYTES = 26_214_400
+"""25 MB, of the mail as Mailgun writes it: with its attachments in base64."""
 
 _NEEDS_QUOTES = re.compile(r'[()<>@,:;\\".\[\]]')
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -66,7 +68,7 @@ class Mailgun:
         pairs = list(_fields(mail))
         _refuse_excess(mail, pairs)
         try:
-            content_type, body = _multipart(pairs)
+            content_type, body = _multipart(pairs, list(fields.attachments(mail)))
         except UnicodeEncodeError as error:
             raise Invalid(Problem("/message", "half a character (a lone surrogate) can't be sent")) from error
         headers = {"Authorization": self._authorization, "Content-Type": content_type, "User-Agent": "fencepost"}
@@ -166,6 +168,13 @@ def _refuse_excess(mail: Mail, pairs: Iterable[_Field]) -> None:
         > MAX_OPTION_BYTES
     ):
         raise Invalid(Problem("/message", "headers, tags and metadata are limited to 16 kB together"))
+    files = sum(mime.encoded_bytes(len(attachment.content)) for attachment in mail.attachments)
+    if files and files + sum(len((content or "").encode(errors="replace")) for content in (mail.text, mail.html)) > (
+        MAX_MESSAGE_BYTES
+    ):
+        raise Invalid(
+            Problem("/message/attachments", "Mailgun takes 25 MB at most, and base64 makes a third more of a file")
+        )
 
 
 def _mailbox(pointer: str, address: Address) -> str:
@@ -185,13 +194,31 @@ def _tag(pointer: str, tag: str) -> str:
     return fields.line(pointer, tag)
 
 
-def _multipart(pairs: Iterable[_Field]) -> tuple[str, bytes]:
-    """Content-Type and body. The boundary is a hash of the values: none of them can contain it, by chance or by design."""
-    encoded = [(name.replace('"', "%22").encode(), value.encode()) for name, value in pairs]
-    boundary = blake2b(b"\0".join([value for _, value in encoded]), digest_size=16).hexdigest()
+def _multipart(pairs: Iterable[_Field], files: Sequence[Attachment]) -> tuple[str, bytes]:
+    """Content-Type and body. The boundary is a hash of the values: none of them can contain it, by chance or by design. Files
+    are in it by their own hashes."""
+    encoded = [(_quoted(name), value.encode()) for name, value in pairs]
+    whole = b"\0".join([*(value for _, value in encoded), *(each.file_id.encode() for each in files)])
+    boundary = blake2b(whole, digest_size=16).hexdigest()
     delimiter = b"--" + boundary.encode()
     parts = [
         b'%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (delimiter, name, value)
         for name, value in encoded
     ]
+    parts += [
+        b'%s\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\nContent-Type: %s\r\n\r\n%s\r\n'
+        % (delimiter, *_named(each), each.content_type.encode(), each.content)
+        for each in files
+    ]
     return f"multipart/form-data; boundary={boundary}", b"".join([*parts, delimiter, b"--\r\n"])
+
+
+def _named(attachment: Attachment) -> tuple[bytes, bytes]:
+    """Field and file name. What stands in the html is named by its content id: Mailgun makes the one of the other."""
+    if attachment.content_id:
+        return b"inline", _quoted(attachment.content_id)
+    return b"attachment", _quoted(attachment.filename)
+
+
+def _quoted(name: str) -> bytes:
+    return name.replace('"', "%22").encode()

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from fencepost.clock import Clock
 from fencepost.deliveries import Outcome, OutcomeKind
 from fencepost.errors import Invalid, Problem
-from fencepost.messages import Address, Mail
+from fencepost.messages import Address, Attachment, Mail
 from fencepost.providers import answers, fields
 from fencepost.providers.http import HttpReply, HttpRequest, Reply
 from fencepost.reconciliation import Evidence, Reference, Trace
@@ -158,6 +158,9 @@ def _message(mail: Mail) -> dict[str, Any]:
     for field, name, content in (("TextPart", "text", mail.text), ("HTMLPart", "html", mail.html)):
         if content:
             message[field] = fields.text(f"/message/{name}", content)
+    for field, inline in (("Attachments", False), ("InlinedAttachments", True)):
+        if files := [_attachment(each) for each in fields.attachments(mail) if bool(each.content_id) is inline]:
+            message[field] = files
     if mail.headers:
         message["Headers"] = dict(_headers(mail))
     return {**message, "CustomID": mail.delivery_id, "EventPayload": _payload(mail)}
@@ -167,6 +170,15 @@ def _headers(mail: Mail) -> Iterator[tuple[str, str]]:
     for name, value in mail.headers.items():
         known = fields.header_name(name, _TAKEN, ("x-mj-", "x-mailjet-"))
         yield known, fields.line(f"/message/headers/{name}", value)
+
+
+def _attachment(attachment: Attachment) -> dict[str, str]:
+    found = {
+        "ContentType": attachment.content_type,
+        "Filename": attachment.filename,
+        "Base64Content": fields.base64(attachment),
+    }
+    return {**found, "ContentID": attachment.content_id} if attachment.content_id else found
 
 
 def _payload(mail: Mail) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from fencepost.clock import Clock
 from fencepost.deliveries import Outcome, OutcomeKind
 from fencepost.errors import Invalid, Problem
-from fencepost.messages import Address, Mail
+from fencepost.messages import Address, Attachment, Mail
 from fencepost.providers import answers, fields
 from fencepost.providers.http import HttpReply, HttpRequest, Reply
 from fencepost.reconciliation import Evidence, Reference, Trace
@@ -135,7 +135,19 @@ def _document(mail: Mail) -> dict[str, Any]:
         document["reply_to"] = _mailbox("/message/reply_to", mail.reply_to)
     if mail.tags:
         document["categories"] = _categories(mail)
+    if mail.attachments:
+        document["attachments"] = [_attachment(each) for each in fields.attachments(mail)]
     return document
+
+
+def _attachment(attachment: Attachment) -> dict[str, str]:
+    found = {
+        "content": fields.base64(attachment),
+        "type": attachment.content_type,
+        "filename": attachment.filename,
+        "disposition": "inline" if attachment.content_id else "attachment",
+    }
+    return {**found, "content_id": attachment.content_id} if attachment.content_id else found
 
 
 def _recipients(mail: Mail) -> Iterator[tuple[str, list[dict[str, str]]]]:

@@ -12,7 +12,7 @@ from typing import Any
 from fencepost.clock import Clock
 from fencepost.deliveries import Outcome, OutcomeKind
 from fencepost.errors import Invalid, Misconfigured, Problem
-from fencepost.messages import Address, Mail
+from fencepost.messages import Address, Attachment, Mail
 from fencepost.providers import answers, fields
 from fencepost.providers.http import HttpReply, HttpRequest, Reply
 from fencepost.providers.sigv4 import Signer
@@ -144,6 +144,8 @@ def _document(mail: Mail) -> dict[str, Any]:
     }
     if mail.headers:
         simple["Headers"] = list(_headers(mail))
+    if mail.attachments:
+        simple["Attachments"] = [_attachment(each) for each in fields.attachments(mail)]
     document: dict[str, Any] = {
         "FromEmailAddress": fields.mailbox("/message/from", mail.sender, "SES"),
         "Destination": {
@@ -157,6 +159,17 @@ def _document(mail: Mail) -> dict[str, Any]:
     if mail.reply_to:
         document["ReplyToAddresses"] = [fields.mailbox("/message/reply_to", mail.reply_to, "SES")]
     return document
+
+
+def _attachment(attachment: Attachment) -> dict[str, str]:
+    found = {
+        "RawContent": fields.base64(attachment),
+        "ContentDisposition": "INLINE" if attachment.content_id else "ATTACHMENT",
+        "FileName": attachment.filename,
+        "ContentTransferEncoding": "BASE64",  # which is not what SES does by itself
+        "ContentType": attachment.content_type,
+    }
+    return {**found, "ContentId": attachment.content_id} if attachment.content_id else found
 
 
 def _content(text: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ Text and headers are ASCII on the wire, so any server will do. Tags and metadata
 
 import re
 from collections.abc import Iterator, Sequence
-from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 
@@ -16,7 +15,7 @@ from fencepost.deliveries import Outcome, OutcomeKind
 from fencepost.errors import Invalid, Misconfigured, Problem
 from fencepost.ids import instant_of
 from fencepost.messages import Address, Mail
-from fencepost.providers import answers, fields
+from fencepost.providers import answers, fields, mime
 from fencepost.providers.http import Lost, NotSent, Reply
 from fencepost.providers.smtp_call import Security, SmtpReply, SmtpRequest
 from fencepost.reconciliation import Evidence, Reference, Trace
@@ -29,7 +28,6 @@ MAX_TEXT_BYTES = 26_214_400
 DELIVERY_HEADER, ATTEMPT_HEADER = "X-Fencepost", "X-Fencepost-Attempt"
 """The headers that carry the delivery id and the attempt's number."""
 
-_ASCII = policy.SMTP.clone(cte_type="7bit")
 _LINE, _LONGEST_LINE = 78, 998
 _TAKEN = fields.OWN_HEADERS | {"return-path", "received", "dkim-signature"}
 _BASE, _USER, _PASSWORD, _STARTTLS = (
@@ -135,12 +133,13 @@ def _refused(status: int, text: str) -> Outcome:
 
 def _text(mail: Mail) -> bytes:
     head = "".join(_folded(name, value) for name, value in _headers(mail))
-    return head.encode("ascii") + _body(mail).as_bytes()
+    body = _body(mail)
+    return head.encode("ascii") + mime.with_files(body.as_bytes(), body.get_content_type(), mail)
 
 
 def _body(mail: Mail) -> EmailMessage:
     """Text, HTML or both, with the headers that tell of them."""
-    message = EmailMessage(_ASCII)
+    message = EmailMessage(mime.ASCII)
     parts = [
         (subtype, fields.text(f"/message/{name}", content))
         for subtype, name, content in (("plain", "text", mail.text), ("html", "html", mail.html))

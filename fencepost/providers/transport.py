@@ -109,6 +109,11 @@ class _Call:
         detail = f"{message or 'the call failed'} (libcurl {code})"
         return NotSent(detail) if code in _NOT_SENT and not wrote else Lost(detail)
 
+    def rest(self) -> None:
+        """Let go of what it carried: a spare one must not keep a mail's attachments."""
+        self._body.close()
+        self._chunks = []
+
     def _write(self, chunk: bytes) -> int:
         self._received += len(chunk)
         if self._received > self._max_reply_bytes:
@@ -242,6 +247,7 @@ class Transport:
             self._idle_fds.add(fd)
             self._poller.register(fd, select.POLLIN)
         self._done.append((call.key, reply))
+        call.rest()
         self._spare.append(call)
 
     def _idle_stirs(self, fd: int, events: int) -> None:

@@ -11,6 +11,11 @@ class Registry(Section):
     allowed_hosts: Names = ("127.0.0.1", "localhost", "[::1]")
     """Names a request may carry in its Host header; a foreign page that rebinds its own name is refused."""
     max_body_bytes: int = Field(1_048_576, gt=0)
+    """The largest request, but for those that carry a message."""
+    max_message_body_bytes: int = Field(16_777_216, gt=0)
+    """The largest request that carries messages: attachments travel in base64, a third longer than they are."""
+    max_attachments_bytes: int = Field(10_485_760, gt=0, le=15_728_640)
+    """What the attachments of one mail may hold together. A file is one document, of which MongoDB takes 16 MB."""
 
 
 class Frontend(Section):
@@ -79,6 +84,9 @@ class Sender(Section):
     retry_give_up_seconds: float = Field(3 * 86_400, gt=0)
     """Mail that every provider has refused for so long fails, listed and to be replayed; counted from the first refusal."""
     drain_seconds: float = Field(20, gt=0)
+    attachments_bytes: int = Field(67_108_864, gt=0)
+    """What the attachments of mail under way may hold together before others wait for their seat, and as much again is kept of
+    files that were read. Requests carry them in base64, so a sender's memory grows by three to four times this at most."""
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(0, ge=0, le=65_535)
     """Where a sender serves /metrics, /healthz and /readyz; 0 takes a free port."""

@@ -14,6 +14,7 @@ from fencepost.store.deliveries import Deliveries
 from fencepost.store.doubts import Doubts
 from fencepost.store.emails import Emails
 from fencepost.store.events import Events
+from fencepost.store.files import Files
 from fencepost.store.findings import Findings
 from fencepost.store.hooks import Hooks
 from fencepost.store.idempotency import IdempotencyKeys
@@ -58,6 +59,7 @@ class Store:
     webhooks: Webhooks
     webhook_messages: WebhookMessages
     changes: Changes
+    files: Files
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -86,6 +88,7 @@ class Store:
             Webhooks(database),
             WebhookMessages(database),
             Changes(database),
+            Files(database),
         )
 
     def migrate(self) -> list[str]:

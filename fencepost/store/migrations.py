@@ -8,6 +8,7 @@ from pymongo.database import Database
 from fencepost.store import (
     deliveries,
     events,
+    files,
     findings,
     hooks,
     idempotency,
@@ -65,12 +66,17 @@ def _index_look_ups(database: Database[Document]) -> None:
     database.events.create_indexes(events.LOOK_UPS)
 
 
+def _index_files(database: Database[Document]) -> None:
+    database.files.create_indexes(files.INDEXES)
+
+
 MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0001_indexes", _create_indexes),
     ("0002_api_mail", _index_api_mail),
     ("0003_provider_changes", _index_provider_changes),
     ("0004_webhooks", _index_webhooks),
     ("0005_events_by_message", _index_look_ups),
+    ("0006_files", _index_files),
 ]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 

@@ -24,6 +24,20 @@ class Address(TypedDict):
 
 
 @with_config(EXACT)
+class AttachmentAnswer(TypedDict):
+    """A file that goes with a mail; what it holds is not shown."""
+
+    filename: str
+    content_type: str
+    content_id: str | None
+    """With one it is shown within the html, which names it `cid:` and this."""
+    size: int
+    """In bytes."""
+    file_id: str
+    """May be sent in place of `content` in another text."""
+
+
+@with_config(EXACT)
 class TokenPair(TypedDict):
     """What tells a grant of a shard from every other; later ones are greater."""
 

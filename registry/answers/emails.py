@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 from fencepost.clock import iso
 from fencepost.coordination.tokens import Token
 from fencepost.deliveries import Attempt, Delivery, State
-from fencepost.messages import Mail
+from fencepost.messages import Attachment, Mail
 from fencepost.reconciliation import NEVER, Window
-from registry.answers.common import EXACT, Address, Instant, TokenPair, address, maybe_iso
+from registry.answers.common import EXACT, Address, AttachmentAnswer, Instant, TokenPair, address, maybe_iso
 from registry.answers.timeline import timeline
 
 
@@ -58,6 +58,22 @@ class TimelineEvent(TypedDict):
     detail: str | None
 
 
+@with_config(EXACT)
+class TrackingAnswer(TypedDict):
+    """What its provider told of it afterwards. Instants are those of the first time; null: it never was."""
+
+    delivered_at: Instant | None
+    bounced_at: Instant | None
+    complained_at: Instant | None
+    opened_at: Instant | None
+    clicked_at: Instant | None
+    unsubscribed_at: Instant | None
+    opens: int
+    clicks: int
+    machine_opens: int
+    """Openings by programs that fetch the pictures of every mail. They are none of `opens`."""
+
+
 EmailAnswer = TypedDict(
     "EmailAnswer",
     {
@@ -78,6 +94,7 @@ EmailAnswer = TypedDict(
         "from": Address | None,
         "to": list[Address],
         "subject": str | None,
+        "attachments": list[AttachmentAnswer],
         "text": NotRequired[str | None],
         "html": NotRequired[str | None],
         "provider": str | None,
@@ -99,7 +116,7 @@ EmailAnswer = TypedDict(
         "shard": int,
         "created_at": Instant,
         "updated_at": Instant,
-        "tracking": dict[str, Instant],
+        "tracking": TrackingAnswer,
         "attempts": list[AttemptAnswer],
         "timeline": list[TimelineEvent],
     },
@@ -138,6 +155,7 @@ def email_answer(
         "from": {"email": mail.sender.email, "name": mail.sender.name} if mail else None,
         "to": [address(entry) for entry in row["to"]],
         "subject": mail.subject if mail else None,
+        "attachments": [_attachment(each) for each in mail.attachments] if mail else [],
         "provider": row["provider"],
         "message_id": mail.message_id if mail else None,
         "receipt": row["receipt"],
@@ -147,7 +165,7 @@ def email_answer(
         "shard": row["shard"],
         "created_at": iso(row["created_at"]),
         "updated_at": iso(row["updated_at"]),
-        "tracking": {},
+        "tracking": _tracking(row),
         "attempts": [_attempt(attempt) for attempt in row["attempts"]],
         "timeline": [{"at": iso(at), "event": event, "detail": detail} for at, event, detail in timeline(row)],
     }
@@ -155,6 +173,16 @@ def email_answer(
         answer["text"] = mail.text if mail else None
         answer["html"] = mail.html if mail else None
     return answer
+
+
+def _attachment(attachment: Attachment) -> AttachmentAnswer:
+    return {
+        "filename": attachment.filename,
+        "content_type": attachment.content_type,
+        "content_id": attachment.content_id,
+        "size": attachment.size,
+        "file_id": attachment.file_id,
+    }
 
 
 def _attempt(attempt: Attempt) -> AttemptAnswer:
@@ -175,6 +203,21 @@ def _attempt(attempt: Attempt) -> AttemptAnswer:
         "detail": attempt.get("detail"),
         "status": attempt.get("status"),
         "settlements": [{**verdict, "at": iso(verdict["at"])} for verdict in attempt.get("settlements", [])],
+    }
+
+
+def _tracking(row: Delivery) -> TrackingAnswer:
+    told = row.get("tracking") or {}
+    return {
+        "delivered_at": maybe_iso(told.get("delivered_at")),
+        "bounced_at": maybe_iso(told.get("bounced_at")),
+        "complained_at": maybe_iso(told.get("complained_at")),
+        "opened_at": maybe_iso(told.get("opened_at")),
+        "clicked_at": maybe_iso(told.get("clicked_at")),
+        "unsubscribed_at": maybe_iso(told.get("unsubscribed_at")),
+        "opens": told.get("opens", 0),
+        "clicks": told.get("clicks", 0),
+        "machine_opens": told.get("machine_opens", 0),
     }
 
 

@@ -12,7 +12,7 @@ from fencepost.errors import Invalid
 from fencepost.overlaps import overlap_of
 from fencepost.recurrence import PreviewRow, words
 from fencepost.schedules import Schedule
-from registry.answers.common import EXACT, Address, Instant, address, maybe_iso
+from registry.answers.common import EXACT, Address, AttachmentAnswer, Instant, address, maybe_iso
 
 
 @with_config(EXACT)
@@ -66,6 +66,7 @@ Message = TypedDict(
         "headers": dict[str, str],
         "tags": list[str],
         "metadata": dict[str, str],
+        "attachments": list[AttachmentAnswer],
     },
 )
 with_config(EXACT)(Message)
@@ -205,4 +206,4 @@ def _words(schedule: Schedule) -> str:
 
 
 def _message(message: Mapping[str, Any]) -> Any:
-    return {**message, "from": address(message["from"])}
+    return {**message, "from": address(message["from"]), "attachments": message.get("attachments", [])}

@@ -20,6 +20,7 @@ _BY_HAND = {
     "trigger": "Triggered by hand.",
     "backfill": "Backfilled by hand, for the instant it is due at.",
 }
+_TOLD = ("delivered", "bounced", "complained", "opened", "clicked", "unsubscribed")
 _STILL = (State.PENDING.value, State.SENDING.value)
 
 
@@ -36,10 +37,20 @@ def timeline(row: Delivery) -> list[Moment]:
     moments = [Moment(row["created_at"], "planned", _planned(row))]
     for attempt in row["attempts"]:
         moments += _attempt(attempt)
+    told = _told(row)
+    expected = {moment.event for moment in (*moments[-1:], *told)}
+    moments += told
     state = row["state"]
-    if state not in _STILL and state not in {moment.event for moment in moments[-1:]}:
+    if state not in _STILL and state not in expected:
         moments.append(Moment(max(row["updated_at"], moments[-1].at), state, row["reason"]))
     return moments
+
+
+def _told(row: Delivery) -> list[Moment]:
+    """What the provider told of it, the first time of each."""
+    tracking = row.get("tracking") or {}
+    found = [(tracking[f"{event}_at"], event) for event in _TOLD if f"{event}_at" in tracking]
+    return [Moment(at, event, None) for at, event in sorted(found)]
 
 
 def _planned(row: Delivery) -> str:

@@ -1,15 +1,18 @@
 """Mail by API, put on record as the registry does it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fencepost import batches, ids
+from fencepost.attachments import by_id
 from fencepost.deliveries import Delivery
 from fencepost.schedules import milliseconds
 from fencepost.store import Store
 from fencepost.store.messages import Message
 
 RETENTION = timedelta(days=30)
+MOST_BYTES = 15_000_000
 
 
 def ask_for(
@@ -24,6 +27,9 @@ def ask_for(
     for index, mail in enumerate(mails):
         given = {"from": "shop@example.com", "to": ["ann@example.com"], "subject": "Hello", "text": "There.", **mail}
         item = batches.parse(given, ("mailgun", "sendgrid", "mailjet", "ses", "smtp"), now)
+        stored, contents = by_id(item.definition, {}, MOST_BYTES, "")
+        item = replace(item, definition=stored)
+        store.files.put(owner, contents, now + RETENTION, now)
         made = list(
             batches.deliveries(
                 batch_id,

@@ -1,10 +1,11 @@
 """A mail, and the adapter that it is given to."""
 
+import hashlib
 from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from fencepost.messages import Address, Mail
+from fencepost.messages import Address, Attachment, Mail
 from fencepost.providers.mailgun import Mailgun
 from fencepost.settings import Mailgun as MailgunSettings
 
@@ -27,3 +28,8 @@ MAIL = Mail(
     subject="Weekly figures",
     text="Hello\n",
 )
+
+
+def attachment(filename: str, content_type: str, content: bytes, content_id: str | None = None) -> Attachment:
+    """A file as the sender hands it to an adapter."""
+    return Attachment(filename, content_type, content_id, len(content), hashlib.sha256(content).hexdigest(), content)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fencepost import ids
+from fencepost.attachments import by_id
 from fencepost.coordination.fences import FenceAnswer, Verdict
 from fencepost.deliveries import Outcome, OutcomeKind, Settlement, State
 from fencepost.errors import Invalid, Problem
@@ -15,7 +16,7 @@ from fencepost.messages import Renderer
 from fencepost.occurrences import TOGETHER
 from fencepost.unsubscribing import Links
 from sender.delivering import Patience, deliver
-from sender.effects import AskFence, Call, CheckTrust, DropShard, Effect, Freeze, RenewEpoch, Settle
+from sender.effects import AskFence, Call, CheckTrust, DropShard, Effect, Freeze, ReadFiles, RenewEpoch, Settle
 from sender.passes import Claimed
 from tests.support.rows import planned, sending
 from tests.support.schedules import definition, schedule
@@ -51,12 +52,14 @@ class World:
     frozen: bool = True
     """Whether a schedule can be frozen."""
     copy_slot: timedelta | None = None
+    files: dict[str, bytes] | None = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
 
     def run(self, **changes: Any) -> Settlement:
         at = datetime(2026, 3, 2, 9, tzinfo=UTC)
-        [row] = planned(schedule(at, definition(**changes)), at)[1]
-        item = Claimed(sending(row), Renderer(definition(**changes)), self.clock.seconds + 30, self.copy_slot)
+        text, _ = by_id(definition(**changes), {}, 1_000_000, "")
+        [row] = planned(schedule(at, text), at)[1]
+        item = Claimed(sending(row), Renderer(text), self.clock.seconds + 30, self.copy_slot)
         decisions = deliver(item, PATIENCE, LINKS, self.clock, 0.5)
         effect = next(decisions)
         while True:
@@ -77,6 +80,8 @@ class World:
                 return self.trusted
             case Freeze():
                 return self.frozen
+            case ReadFiles():
+                return self.files
             case Call():
                 return self.outcome
         return True
@@ -231,3 +236,36 @@ def test_what_is_not_the_breakers_business_asks_for_no_content() -> None:
     asked = world.effects[0]
     assert isinstance(asked, AskFence)
     assert not asked.request.content
+
+
+HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+WITH_FILE = {"message": {"attachments": [{"filename": "a.txt", "content": "aGVsbG8="}]}}
+
+
+def test_files_are_read_before_the_fence_and_are_in_the_mail_that_goes() -> None:
+    world = World(files={HELLO: b"hello"})
+    assert world.run(**WITH_FILE).state is State.ACCEPTED
+    assert world.kinds == ["ReadFiles", "AskFence", "CheckTrust", "Call", "Settle"]
+    asked, call = world.effects[0], world.effects[3]
+    assert isinstance(asked, ReadFiles)
+    assert (asked.owner_id, asked.ids) == ("local", {HELLO})
+    assert isinstance(call, Call)
+    assert [each.content for each in call.mail.attachments] == [b"hello"]
+
+
+def test_a_file_that_is_not_on_record_fails_its_mail_before_the_fence_and_says_which() -> None:
+    world = World()
+    settlement = world.run(**WITH_FILE)
+    assert world.kinds == ["ReadFiles", "Settle"]
+    assert (settlement.state, settlement.reason) == (
+        State.FAILED,
+        "Its attachment a.txt is not on record any more.",
+    )
+
+
+def test_files_that_can_not_be_read_now_put_their_mail_off_a_little() -> None:
+    world = World(files=None)
+    settlement = world.run(**WITH_FILE)
+    assert world.kinds == ["ReadFiles", "Settle"]
+    assert settlement.state is State.PENDING
+    assert settlement.not_before == world.clock.now() + timedelta(seconds=PATIENCE.retry_base_seconds)

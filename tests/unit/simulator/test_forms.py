@@ -5,7 +5,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.forms import Malformed, read
+from simulator.forms import Malformed, Upload, read
 
 TEXT = st.text(st.characters(codec="utf-8"))
 NAMES = st.text(st.characters(codec="ascii", exclude_categories=["Cc"], exclude_characters='"\\%'), min_size=1)
@@ -23,7 +23,7 @@ def test_what_requests_writes_is_read_back(pairs: list[tuple[str, str]]) -> None
         assert body is not None
         data = body.encode() if isinstance(body, str) else body
         assert isinstance(data, bytes)
-        assert read(request.headers["Content-Type"], data) == expected
+        assert read(request.headers["Content-Type"], data) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,11 @@ def test_what_is_no_form_is_malformed(content_type: str, body: bytes) -> None:
 
 def test_a_filename_is_not_a_name() -> None:
     body = b'--x\r\nContent-Disposition: form-data; filename="f"; name="a"\r\n\r\nb\r\n--x--\r\n'
-    assert read("multipart/form-data; boundary=x", body) == {"a": ["b"]}
+    assert read("multipart/form-data; boundary=x", body) == ({}, [Upload("a", "f", "application/octet-stream", b"b")])
+
+
+@given(NAMES, st.binary(min_size=1))
+def test_a_file_that_requests_writes_is_read_back_byte_for_byte(filename: str, content: bytes) -> None:
+    written = requests.Request("POST", "http://x.example/", files=[("a", (filename, content, "image/png"))]).prepare()
+    assert isinstance(written.body, bytes)
+    assert read(written.headers["Content-Type"], written.body) == ({}, [Upload("a", filename, "image/png", content)])
