@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from devstack.processes import DidNotStart
+from fencepost import client_variables
 from fencepost.settings import PREFIX
 
 KEPT = Path(".fencepost")
 
 
 def own_variables(environment: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
-    """The settings among the variables of the file and of the environment; the environment wins."""
+    """The settings among the variables of the file and of the environment; the environment wins. The command's own address and
+    key are none: no process of the stack needs to know them."""
     both = {**(read_env_file(env_file) if env_file else {}), **environment}
-    return {name: value for name, value in both.items() if name.startswith(PREFIX) or name == "PUBLIC_URL"}
+    wanted = {name for name in both if name.startswith(PREFIX) or name == "PUBLIC_URL"} - client_variables.ALL
+    return {name: both[name] for name in both if name in wanted}
 
 
 def read_env_file(path: Path) -> dict[str, str]:

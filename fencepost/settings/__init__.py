@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from fencepost import client_variables
 from fencepost.errors import Misconfigured
 from fencepost.failpoints import VARIABLE as FAILPOINT_VARIABLE
 from fencepost.settings.processes import (
@@ -64,7 +65,7 @@ __all__ = [
 
 PREFIX = "FENCEPOST_"
 CONFIG_DIR = Path(__file__).resolve().parent.parent.parent / "config"
-_NOT_SETTINGS = {FAILPOINT_VARIABLE, "FENCEPOST_CONFIG_DIR"}
+_NOT_SETTINGS = {FAILPOINT_VARIABLE, "FENCEPOST_CONFIG_DIR", *client_variables.ALL}
 
 
 class Settings(Section):
