@@ -30,7 +30,7 @@ _PORTS = {
 _TICK_SECONDS = 0.25
 
 
-@click.command()
+@click.command(short_help="Start all of Fencepost on this machine.")
 @click.option("--demo/--no-demo", "with_demo", help="Create schedules to look at; the first fires within ten seconds.")
 @click.option("--keep", is_flag=True, help=f"Keep the data in {KEPT}/ and go on with it the next time.")
 @click.option("--senders", default=3, show_default=True, type=click.IntRange(1, 20), help="How many senders to start.")
