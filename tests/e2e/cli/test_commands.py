@@ -40,10 +40,15 @@ def test_send_hands_over_every_field(command: Command, tmp_path: Path) -> None:
     fields = ("--var", "team=North", "--tag", "one", "--header", "X-Campaign: spring", "--metadata", "order=7")
     when = ("--at", "+2h", "--priority", "low", "--ttl", "15m", "--on-unknown", "resend", "--cc", "cc@example.com")
     text = ("--text", "-", "--html", str(tmp_path / "body.html"), "--reply-to", "desk@example.com")
-    made = command.json("send", *MAIL, *fields, *when, *text, "--to", "Ann <ann@example.com>", stdin="Dear {{ name }}")
+    (tmp_path / "order.txt").write_text("seven")
+    file = ("--attach", str(tmp_path / "order.txt"))
+    made = command.json(
+        "send", *MAIL, *fields, *when, *text, *file, "--to", "Ann <ann@example.com>", stdin="Dear {{ name }}"
+    )
     email = command.json("mails", "show", made["emails"][0]["id"])
     assert (email["text"], email["html"]) == ("Dear Ann", "<p>Hello North</p>")
     assert (email["priority"], email["tags"], email["state"]) == ("low", ["one"], "pending")
+    assert [file["filename"] for file in email["attachments"]] == ["order.txt"]
     assert email["expires_at"] > email["due_at"] > email["created_at"]
     later = command.json("reschedule", email["id"], "--at", "+1d")
     assert later["due_at"] > email["due_at"]
