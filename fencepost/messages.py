@@ -75,8 +75,9 @@ _TEMPLATED = ("subject", "text", "html")
 
 
 def sending_domain(definition: Mapping[str, Any]) -> str:
-    """The domain that a text is sent from, in small letters."""
-    return str(definition["message"]["from"]["email"]).rpartition("@")[2].lower()
+    """The domain that a text is sent from, in small letters; empty for a text that can't be read, which fails when it is written."""
+    sender = definition["message"].get("from")
+    return str(sender.get("email", "")).rpartition("@")[2].lower() if isinstance(sender, Mapping) else ""
 
 
 class Renderer:

@@ -45,4 +45,7 @@ def _sorted(
 
 
 def _addresses(item: Claimed) -> list[str]:
-    return item.renderer.addresses(item.row["recipient"])
+    try:
+        return item.renderer.addresses(item.row["recipient"])
+    except Exception:  # noqa: BLE001 whatever a text does, it fails its own mail alone, and later
+        return [address["email"] for address in item.row["to"]]
