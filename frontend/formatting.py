@@ -4,6 +4,7 @@ The server writes UTC; a script in the page turns each `<time>` into the reader'
 what is shown is still right.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,8 @@ def install(app: Flask, now: Callable[[], datetime]) -> None:
         "address": address,
         "addresses": addresses,
         "path_of": path_of,
+        "size": size,
+        "files_of": files_of,
     }
     app.jinja_env.filters.update(filters)
 
@@ -147,6 +150,22 @@ def address(value: Mapping[str, Any] | None) -> str:
 
 def addresses(values: list[Mapping[str, Any]] | None) -> str:
     return ", ".join(address(value) for value in values or ())
+
+
+def size(count: int) -> str:
+    """A number of bytes with one unit: `512 B`, `12 kB`, `3.4 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.0f} kB" if count < 999_500 else f"{count / 1e6:.1f} MB"
+
+
+def files_of(text: str) -> list[Mapping[str, Any]]:
+    """The attachments that a field of the schedule form holds, as JSON; none of what can't be read."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return []
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def path_of(pointer: str) -> str:

@@ -3,6 +3,7 @@
 All fields are strings, as a browser sends them; times are local in the schedule's own zone.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -37,6 +38,7 @@ DEFAULTS: Final[Values] = {
     "subject": "",
     "text": "",
     "html": "",
+    "attachments": "",
 }
 TIME_FIELDS: Final = (*recurrence_form.DEFAULTS, "starts_at", "ends_at", "max_occurrences", "dst_gap", "dst_repeat")
 LABELS: Final = {
@@ -74,6 +76,7 @@ LABELS: Final = {
     "subject": "Subject",
     "text": "Text",
     "html": "HTML",
+    "attachments": "Attachments",
 }
 
 _FIELD_OF = (
@@ -101,6 +104,7 @@ _FIELD_OF = (
     ("/message/subject", "subject"),
     ("/message/html", "html"),
     ("/message/text", "text"),
+    ("/message/attachments", "attachments"),
     ("/message", "text"),
 )
 _LISTS = {"to", "cc", "bcc"}
@@ -143,6 +147,7 @@ def from_schedule(schedule: Schedule) -> Values:
         "subject": message.get("subject") or "",
         "text": message.get("text") or "",
         "html": message.get("html") or "",
+        "attachments": json.dumps(files, separators=(",", ":")) if (files := message.get("attachments")) else "",
     }
 
 
@@ -173,6 +178,7 @@ def body(values: Mapping[str, str], saved: Schedule | None = None) -> dict[str, 
         "subject": values["subject"],
         "text": values["text"] or None,
         "html": values["html"] or None,
+        "attachments": _attachments(values["attachments"]),
     }
     return {
         "name": values["name"].strip(),
@@ -211,6 +217,14 @@ def field_of(pointer: str, values: Mapping[str, str]) -> str | None:
 def _line_of(pointer: str, name: str) -> str:
     match = re.match(r"/message/(?:to|cc|bcc)/([0-9]+)", pointer)
     return f"Line {int(match[1]) + 1}: " if match and name in _LISTS else ""
+
+
+def _attachments(text: str) -> object:
+    """The files that the form was given, as the registry named them; what is no JSON it then refuses by name."""
+    try:
+        return json.loads(text) if text else []
+    except ValueError:
+        return text
 
 
 def _whole(text: str) -> int | str | None:

@@ -18,6 +18,14 @@ class Recurrence(TypedDict, total=False):
     timezone: str
 
 
+class Attachment(TypedDict):
+    filename: str
+    content_type: str
+    content_id: str | None
+    size: int
+    file_id: str
+
+
 Message = TypedDict(
     "Message",
     {
@@ -29,6 +37,7 @@ Message = TypedDict(
         "subject": str,
         "text": str | None,
         "html": str | None,
+        "attachments": list[Attachment],
     },
     total=False,
 )
@@ -160,6 +169,7 @@ Email = TypedDict(
         "from": Address | None,
         "to": list[Address],
         "subject": str | None,
+        "attachments": list[Attachment],
         "text": NotRequired[str | None],
         "html": NotRequired[str | None],
         "provider": str | None,

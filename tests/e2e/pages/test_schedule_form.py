@@ -246,3 +246,29 @@ def test_a_form_that_is_sent_twice_makes_one_schedule(tab: Page, site: Site) -> 
     assert other.status == 409
     assert "Your first try did arrive" in other.text()
     assert "Sent a third time" in other.text()
+
+
+def test_an_edit_keeps_the_attachments_and_its_mail_lists_them(tab: Page, site: Site) -> None:
+    files = [
+        {"filename": "figures.pdf", "content": "JVBERi0="},
+        {"filename": "logo.png", "content": "iVBORw==", "content_id": "logo-1"},
+    ]
+    made = site.schedule("With figures", message={"attachments": files, "html": '<img src="cid:logo-1">'})
+    tab.goto(f"/schedules/{made['id']}/edit")
+    group = tab.get_by_role("group", name="Attachments")
+    expect(group.get_by_role("listitem")).to_have_text(["figures.pdf 5 B", "logo.png 4 B, shown in the HTML"])
+    assert faults_of(tab) == []
+    tab.get_by_label("Subject").fill("Renamed")
+    tab.get_by_label("Subject").press("Enter")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("With figures")
+    saved = site.call("GET", f"/schedules/{made['id']}")
+    assert saved["message"]["subject"] == "Renamed"
+    assert saved["message"]["attachments"] == made["message"]["attachments"]
+    expect(tab.get_by_role("main")).to_contain_text("figures.pdf 5 B")
+    site.call("POST", f"/schedules/{made['id']}/trigger", {})
+    mails = eventually(
+        lambda: [mail for mail in site.mails(made) if mail["state"] == "accepted"], seconds=75, every=0.5
+    )
+    tab.goto(f"/mails/{mails[0]['id']}")
+    expect(tab.get_by_role("main")).to_contain_text("logo.png 4 B, shown in the HTML")
+    assert faults_of(tab) == []

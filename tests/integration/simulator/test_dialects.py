@@ -10,6 +10,9 @@ from fencepost.messages import Address
 from fencepost.providers.http import HttpRequest
 from fencepost.providers.transport import HttpReply, Transport
 from fencepost.reconciliation import Evidence, Reference, Trace
+from simulator import ses
+from simulator.taking import Refused
+from tests.contract.providers.mails import attachment
 from tests.integration.simulator.conftest import Simulator, call, mail
 from tests.integration.simulator.test_faults import FAULTS
 
@@ -172,3 +175,33 @@ def test_records_show_what_was_taken_after_a_while(simulator: Simulator, transpo
 @pytest.mark.parametrize("name", [name for name in OTHERS if name not in RECORDS])
 def test_others_have_no_records_to_ask(simulator: Simulator, name: str) -> None:
     assert simulator.adapter(name).look_up(Reference("eml_1", "eml_1@example.com", name)) is None
+
+
+GARBLED: dict[str, list[tuple[bytes, bytes]]] = {
+    "sendgrid": [(b"iVBORw==", b"*"), (b"iVBORw==", b""), (b'"logo.png"', b'""'), (b"image/png", b"image/png; a=b")],
+    "mailjet": [(b"iVBORw==", b"*"), (b'"logo.png"', b'""'), (b"ContentType", b"Content"), (b"ContentID", b"Id")],
+    "ses": [(b"iVBORw==", b"*"), (b'"logo.png"', b'""'), (b'"BASE64"', b'"SEVEN_BIT"')],
+}
+"""For each dialect what makes a request's attachment wrong: these bytes, replaced by those."""
+
+
+@pytest.mark.parametrize("name", GARBLED)
+def test_a_file_that_is_not_as_documented_is_refused(simulator: Simulator, transport: Transport, name: str) -> None:
+    # Not signed again: what is wrong with a signature would be found first.
+    adapter = simulator.adapter(name)
+    full = replace(mail(1), attachments=(attachment("logo.png", "image/png", b"\x89PNG", "logo-1"),))
+    right = adapter.request(full)
+    assert isinstance(right, HttpRequest)
+    for before, after in GARBLED[name]:
+        assert right.body.count(before) == 1, before
+        body = right.body.replace(before, after)
+        if name == "ses":
+            with pytest.raises(Refused):
+                ses.read(json.loads(body))
+            continue
+        [reply] = call(transport, replace(right, body=body))
+        assert adapter.outcome(reply).kind is OutcomeKind.REJECTED, (before, reply)
+    [reply] = call(transport, right)
+    assert adapter.outcome(reply).kind is OutcomeKind.ACCEPTED
+    [entry] = simulator.ledger()
+    assert [file["content_id"] for file in entry["attachments"]] == ["logo-1"]

@@ -1,5 +1,6 @@
 """The simulator as Mailgun: the statuses and bodies of its reference, told to our adapter and to a foreign client."""
 
+import hashlib
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ def test_a_mail_of_ours_arrives_with_all_that_it_has(simulator: Simulator, trans
         "variables": {"fencepost": "eml_00000000000000000000000007/3", "customer": "42"},
         "test_mode": False,
         "provider": "mailgun",
+        "attachments": [],
     }
 
 
@@ -67,6 +69,9 @@ def test_a_foreign_client_is_served_too(simulator: Simulator) -> None:
         "the same address counts once"
     )
     assert (second["subject"], second["text"], second["delivery_id"]) == ("Hello", "Hello Ada", None)
+    [file] = second["attachments"]
+    assert (file["filename"], file["size"], file["inline"], file["content_id"]) == ("a.txt", 4, False, None)
+    assert file["digest"] == hashlib.sha256(b"\0\r\nx").hexdigest()
 
 
 REFUSALS: dict[str, tuple[dict[str, Any], str]] = {

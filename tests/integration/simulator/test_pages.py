@@ -1,12 +1,16 @@
 """The inbox and the dials as pages: what they show, and what they let nobody do."""
 
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
 import requests
 
-from tests.integration.simulator.conftest import DOMAIN, Simulator
+from fencepost.deliveries import OutcomeKind
+from fencepost.providers.transport import Transport
+from tests.contract.providers.mails import attachment
+from tests.integration.simulator.conftest import DOMAIN, Simulator, call, mail
 
 FORM = {"from": "Me <me@example.com>", "to": "Ada <ada@example.org>", "subject": "Hello", "text": "Hello Ada"}
 
@@ -180,3 +184,18 @@ def test_one_press_sets_all_dials(simulator: Simulator) -> None:
     calm = press("calm")
     assert all(fault == {"share": 0, "next": 0} for fault in calm["faults"].values())
     assert "Misbehaves" not in page(simulator, "/")
+
+
+def test_a_mail_shows_what_is_attached_to_it(simulator: Simulator) -> None:
+    logo = attachment("logo.png", "image/png", b"x" * 1500, "logo-1")
+    full = replace(mail(1), attachments=(attachment("größe.pdf", "application/pdf", b"%PDF"), logo))
+    for name in ("mailgun", "smtp"):
+        adapter = simulator.adapter(name)
+        transport = Transport()
+        [reply] = call(transport, adapter.request(full))
+        transport.close()
+        assert adapter.outcome(reply).kind is OutcomeKind.ACCEPTED
+    by_mailgun, by_smtp = (re.sub(r"<.*?>", "", page(simulator, f"/messages/{number}")) for number in (1, 2))
+    for shown in (by_mailgun, by_smtp):
+        assert "größe.pdf application/pdf, 4 B" in shown
+        assert "image/png, 1.5 kB, shown in the HTML as cid:logo-1" in shown

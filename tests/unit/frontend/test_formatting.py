@@ -65,3 +65,16 @@ def test_numbers_have_a_space_that_does_not_break() -> None:
 def test_a_name_that_would_be_misread_is_quoted() -> None:
     assert formatting.address({"email": "a@example.com", "name": "Lovelace, Ada"}) == '"Lovelace, Ada" <a@example.com>'
     assert formatting.address({"email": "a@example.com", "name": ""}) == "a@example.com"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (12_345, "12 kB"), (999_600, "1.0 MB"), (3_400_000, "3.4 MB")],
+)
+def test_sizes_are_told_in_one_unit(count: int, text: str) -> None:
+    assert formatting.size(count) == text
+
+
+@pytest.mark.parametrize("text", ["", "[", "{}", "7", "[1]"])
+def test_what_is_no_list_of_files_names_none(text: str) -> None:
+    assert formatting.files_of(text) == []

@@ -76,6 +76,27 @@ def test_an_edit_keeps_what_the_form_does_not_show() -> None:
     assert sent["jitter_seconds"] is None
 
 
+FILE = {"filename": "a.pdf", "content_type": "application/pdf", "content_id": None, "size": 5, "file_id": "0" * 64}
+
+
+def test_an_edit_and_a_copy_keep_the_attachments() -> None:
+    definition = definitions.parse(body(FILLED))
+    definition["message"]["attachments"] = [FILE]
+    saved = stored(definition)
+    values = from_schedule(saved)
+    edited = body(from_form(MultiDict(values)) | {"subject": "New"}, saved)
+    assert edited["message"]["attachments"] == [FILE]
+    assert body(values)["message"]["attachments"] == [FILE], "a copy has them too"
+    assert definitions.parse(edited)["message"]["attachments"][0]["file_id"] == FILE["file_id"]
+
+
+def test_attachments_that_somebody_garbled_are_refused_and_not_dropped() -> None:
+    with pytest.raises(Invalid) as caught:
+        definitions.parse(body(FILLED | {"attachments": "[{"}))
+    problems = [FieldProblem(each.pointer, each.detail) for each in caught.value.problems]
+    assert place(problems, FILLED)[0].keys() == {"attachments"}
+
+
 def test_boxes_that_are_not_ticked_are_off() -> None:
     form = MultiDict(
         [("kind", "repeat"), ("unit", "weeks"), ("weekdays", "MO"), ("weekdays", "FR"), ("weekdays", "<b>")]
