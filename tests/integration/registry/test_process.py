@@ -144,7 +144,7 @@ def test_a_body_of_two_megabytes_is_refused_in_words(start: StartsRegistry) -> N
     body = b'{"name": "' + b"x" * 2_000_000 + b'"}'
     for data in (body, iter([body])):  # the second goes in chunks, its length untold
         refused = requests.post(
-            f"{registry.url}/schedules", data=data, headers={"Content-Type": "application/json"}, timeout=10
+            f"{registry.url}/schedules/preview", data=data, headers={"Content-Type": "application/json"}, timeout=10
         )
         assert (refused.status_code, refused.headers["Content-Type"]) == (413, "application/problem+json")
         assert "1048576 bytes" in refused.json()["detail"]

@@ -34,17 +34,25 @@ def test_a_single_run_is_sent_recorded_and_archived(client: Client) -> None:
     path = f"/schedules/{made['id']}"
 
     def accepted() -> Any:
-        emails = client.call("GET", f"/emails?schedule_id={made['id']}&state=accepted")["data"]
+        # The simulator tells of the delivery a moment later.
+        emails = client.call("GET", f"/emails?schedule_id={made['id']}&state=delivered")["data"]
         return emails and client.call("GET", f"/emails/{emails[0]['id']}")
 
     email = eventually(accepted, seconds=30)
     assert email["due_at"] == made["next_run_at"]
-    assert [moment["event"] for moment in email["timeline"]] == ["planned", "claimed", "fenced", "called", "accepted"]
+    assert [moment["event"] for moment in email["timeline"]] == [
+        "planned",
+        "claimed",
+        "fenced",
+        "called",
+        "accepted",
+        "delivered",
+    ]
     [attempt] = email["attempts"]
     assert (attempt["fence"], attempt["outcome"], attempt["number"]) == ("ok", "accepted", 1)
     assert attempt["token"]["generation"] >= 1
     [occurrence] = client.call("GET", f"{path}/occurrences")["data"]
-    assert (occurrence["state"], occurrence["emails"]["by_state"]) == ("done", {"accepted": 1})
+    assert (occurrence["state"], occurrence["emails"]["by_state"]) == ("done", {"delivered": 1})
     eventually(lambda: client.call("GET", "/schedules?status=archived")["data"], seconds=30)
     assert client.call("GET", path)["occurrence_count"] == 1
     assert sum(minute["accepted"] for minute in client.call("GET", "/reports/activity")["data"]) == 1
@@ -54,7 +62,7 @@ def test_a_trigger_is_sent_at_once_and_the_sender_is_seen(client: Client) -> Non
     made = client.call("POST", "/schedules", text())
     client.call("POST", f"/schedules/{made['id']}/pause")
     client.call("POST", f"/schedules/{made['id']}/trigger")
-    eventually(lambda: client.call("GET", "/emails?state=accepted")["data"], seconds=30)
+    eventually(lambda: client.call("GET", "/emails?state=delivered")["data"], seconds=30)
     cluster = client.call("GET", "/cluster")
     [member] = cluster["members"]
     assert member["shards"] == list(range(64))
