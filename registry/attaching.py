@@ -1,6 +1,6 @@
 """Files on their way in: put on record before the text that names them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,8 @@ def attached(p: Parts, definition: Mapping[str, Any], root: str, purge_at: datet
     return stored
 
 
-def keep_until(p: Parts, text_id: str, purge_at: datetime) -> None:
-    """Keep the message of a request, and its files, until then at least: its mail was put off."""
-    p.store.messages.keep_until([text_id], purge_at)
-    for text in p.store.messages.find([text_id]).values():
+def keep_until(p: Parts, text_ids: Collection[str], purge_at: datetime) -> None:
+    """Keep these messages of requests, and their files, until then at least: their mail was put off, or is sent again."""
+    p.store.messages.keep_until(text_ids, purge_at)
+    for text in p.store.messages.find(text_ids).values():
         p.store.files.keep(owner(), named(text.definition), purge_at)

@@ -12,6 +12,7 @@ from fencepost.logs import get_logger
 from fencepost.schedules import milliseconds
 from fencepost.store.emails import REPLAYABLE
 from registry.answers.batches import BatchAnswer, Replayed
+from registry.attaching import keep_until
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint, problems, takes
 from registry.emails import written
@@ -61,7 +62,10 @@ def replay(p: Parts, which: dict[str, str], given: ReplayInput) -> int:
     now = milliseconds(p.clock.now())
     why = f"send it again: {given.reason}" if given.reason else "send it again"
     verdict = Verdict(at=now, state=State.PENDING.value, by=given.by, why=why)
-    count = p.store.emails.replay(owner(), which, verdict, now + timedelta(days=p.settings.retention.days))
+    purge_at = now + timedelta(days=p.settings.retention.days)
+    # First, lest a sender finds the mail before its text is safe.
+    keep_until(p, p.store.emails.texts_of(owner(), which), purge_at)
+    count = p.store.emails.replay(owner(), which, verdict, purge_at)
     if count:
         log.info("Mail that had failed is sent again.", action="email.replayed", count=count, by=given.by, **which)
         nudge_afterwards(p)

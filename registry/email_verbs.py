@@ -115,7 +115,7 @@ def reschedule_email(path: EmailId) -> Response:
     )
     if row is None:
         raise Conflict(_too_late(p, path.email_id, "rescheduled"))
-    keep_until(p, row["revision_id"] or "", row["purge_at"])
+    keep_until(p, [row["revision_id"] or ""], row["purge_at"])
     log.info("A mail was rescheduled.", action="email.rescheduled", delivery_id=row["_id"])
     nudge_afterwards(p)
     return Reply(shown(p, row)).response()

@@ -65,6 +65,12 @@ class Emails:
         with answering():
             return self.database.deliveries.update_many(query, [{"$set": change}]).modified_count
 
+    def texts_of(self, owner_id: str, which: Mapping[str, Any]) -> list[str]:
+        """The ids of the texts that are on record with these deliveries (typed fields)."""
+        with answering():
+            found = self.database.deliveries.distinct("revision_id", {**which, "owner_id": owner_id})
+        return [text_id for text_id in found if text_id]
+
     def expire(self, shards: Collection[int], now: datetime) -> int:
         """End what waits in these shards past its time to live; how many it was."""
         query = {"shard": {"$in": list(shards)}, "state": "pending", "expires_at": {"$lte": now, "$gt": _LONG_AGO}}

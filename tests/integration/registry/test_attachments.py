@@ -93,6 +93,16 @@ def test_a_file_stays_until_the_last_mail_with_it_is_purged(api: Api, store: Sto
     assert purge_at() == NEVER
 
 
+def test_a_mail_that_is_sent_again_keeps_its_text_and_files(api: Api, store: Store, clock: MovableClock) -> None:
+    [email] = send(api, FILE)["emails"]
+    store.database.deliveries.update_many({}, {"$set": {"state": "failed"}})
+    clock.move(days=60)
+    api.post(f"/emails/{email['id']}/replay", {}, status=202)
+    [row], [message], [file] = store.database.deliveries.find(), store.database.messages.find(), files(store).values()
+    assert row["purge_at"] > clock.now() + timedelta(days=80)
+    assert file["purge_at"] == message["purge_at"] == row["purge_at"]
+
+
 def test_what_was_read_can_be_sent_back(api: Api, store: Store) -> None:
     made = api.create(message={"attachments": [FILE, LOGO], "html": "<p>"})
     assert made["message"]["attachments"][0] == STORED

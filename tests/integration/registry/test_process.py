@@ -139,15 +139,20 @@ def test_several_workers_share_everything_and_count_together(start: StartsRegist
     assert 'route="/schedules/<schedule:schedule_id>",status="200"} 20.0' in metrics
 
 
-def test_a_body_of_two_megabytes_is_refused_in_words(start: StartsRegistry) -> None:
+@pytest.mark.parametrize(
+    ("path", "size", "most"),
+    [("/schedules/preview", 2_000_000, 1_048_576), ("/schedules", 20_000_000, 16_777_216)],
+    ids=["any", "one that carries a message"],
+)
+def test_a_body_that_is_too_large_is_refused_in_words(start: StartsRegistry, path: str, size: int, most: int) -> None:
     registry = start()
-    body = b'{"name": "' + b"x" * 2_000_000 + b'"}'
+    body = b'{"name": "' + b"x" * size + b'"}'
     for data in (body, iter([body])):  # the second goes in chunks, its length untold
         refused = requests.post(
-            f"{registry.url}/schedules/preview", data=data, headers={"Content-Type": "application/json"}, timeout=10
+            f"{registry.url}{path}", data=data, headers={"Content-Type": "application/json"}, timeout=30
         )
         assert (refused.status_code, refused.headers["Content-Type"]) == (413, "application/problem+json")
-        assert "1048576 bytes" in refused.json()["detail"]
+        assert f"{most} bytes" in refused.json()["detail"]
 
 
 def test_listening_to_the_world_is_said_in_the_log(start: StartsRegistry) -> None:
