@@ -16,6 +16,11 @@ class Registry(Section):
     """The largest request that carries messages: attachments travel in base64, a third longer than they are."""
     max_attachments_bytes: int = Field(10_485_760, gt=0, le=15_728_640)
     """What the attachments of one mail may hold together. A file is one document, of which MongoDB takes 16 MB."""
+    trust_loopback: bool = False
+    """Whether programs of this machine need no key. True in development alone; what a proxy forwards needs one in any case."""
+    key_pepper: SecretStr | None = None
+    """Under which the secrets of API keys are hashed, so that the database alone is not enough even to recognise one. Keys that
+    were made under another pepper open nothing."""
 
 
 class Frontend(Section):
