@@ -1,7 +1,6 @@
 """Who may call what. Each view declares beside itself the scope that it needs, or that it is public and why; a view that
 declares nothing keeps the application from starting."""
 
-import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,10 +8,10 @@ from typing import Any, Final, TypeVar, cast
 
 from flask import Flask, Response, after_this_request, current_app, g, request
 from structlog.contextvars import bind_contextvars
-from werkzeug.datastructures import Headers
 
 from fencepost.api_keys import Scope, allows
 from fencepost.errors import FencepostError, Unreachable
+from fencepost.loopback import is_local
 from registry.caller import LOCAL, Caller, caller_with
 from registry.hosts import SAFE_METHODS, host_name
 from registry.keyring import Keyring, Unauthenticated
@@ -22,8 +21,6 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 _KEYRING: Final = "keyring"
 _DECLARED: Final = "fencepost_access"
-_LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_FORWARDING: Final = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 
 
 class Forbidden(FencepostError):
@@ -120,22 +117,11 @@ def refuse_unless_allowed(caller: Caller, need: Need, *, safe: bool) -> None:
         raise Forbidden("this is a key for tests, and what it asks for may reach a provider: take a live key")
 
 
-def is_local(peer: str | None, host: str, headers: Headers) -> bool:
-    """Whether this comes from a program of this very machine. A proxy here must not lend its loopback to whoever it serves, so
-    anything that was forwarded does not."""
-    if any(name in headers for name in _FORWARDING) or host_name(host) not in _LOOPBACK_NAMES:
-        return False
-    try:
-        return ipaddress.ip_address(peer or "").is_loopback
-    except ValueError:
-        return False
-
-
 def _caller_of_request(p: Parts, keyring: Keyring) -> Caller:
     given = request.headers.get("Authorization")
     if given is None:
         host = request.environ.get("HTTP_HOST", "")
-        if p.settings.registry.trust_loopback and is_local(request.remote_addr, host, request.headers):
+        if p.settings.registry.trust_loopback and is_local(request.remote_addr, host_name(host), request.headers):
             return LOCAL
         raise Unauthenticated("this needs a key: send it as `Authorization: Bearer fp_live_…`")
     scheme, _, secret = given.partition(" ")

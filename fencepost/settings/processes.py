@@ -31,6 +31,16 @@ class Frontend(Section):
     simulator_url: str | None = None
     """Where the inbox is, when mail goes to the simulator; pages link to it and say so in a banner."""
     timeout_seconds: float = Field(10, gt=0)
+    trust_loopback: bool = False
+    """Whether a browser on this machine is signed in by itself. True in development alone; what a proxy forwards is not."""
+    api_key: SecretStr | None = None
+    """The key that such a browser works with, where the registry asks for one."""
+    session_secret: SecretStr | None = None
+    """With what the cookies of those who signed in are sealed, the same for all replicas; without one, sessions end with the process."""
+    session_hours: float = Field(12, gt=0, le=24 * 30)
+    """How long after signing in one is asked for the key again."""
+    key_hint: str | None = None
+    """Where a person finds the first key; the sign-in page says it."""
     fault_report: str | None = None
     """The file that `make chaos` writes and a page shows; without one, docs/fault-report.md beside the packages."""
 
