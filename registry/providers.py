@@ -46,7 +46,7 @@ class ProviderInput(Shape):
     )
     enabled: StrictBool = Field(True, description="Whether it gets mail at all.")
     reason: Annotated[OneLine, Field(max_length=500)] = Field("", description="Why; it stays on record.")
-    by: Person = Field("local", description="Who decides. Until there are keys, nobody checks it.")
+    by: Person = Field("local", description="Who decides, in their own words; the log has the key beside it.")
 
 
 @bp.get("/providers", responses={200: answers(ProviderList, "The providers.")})
