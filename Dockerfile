@@ -30,7 +30,8 @@ LABEL org.opencontainers.image.title="Fencepost" \
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONTZPATH=
 RUN groupadd --gid 10001 fencepost \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin fencepost \
- && install --directory --owner=10001 --group=10001 /var/lib/fencepost
+ && install --directory --owner=10001 --group=10001 /var/lib/fencepost \
+ && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/fencepost-keys
 WORKDIR /app
 COPY --from=libraries /venv /venv
 COPY LICENSE NOTICE ./

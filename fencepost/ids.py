@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ulid import ULID
 
 SCHEDULE, REVISION, OCCURRENCE, DELIVERY, ATTEMPT, CLAIM, BACKFILL = "sch", "rev", "occ", "eml", "att", "clm", "bkf"
-BATCH, MESSAGE, SUPPRESSION, CHANGE = "bat", "msg", "sup", "pch"
+BATCH, MESSAGE, SUPPRESSION, CHANGE, API_KEY = "bat", "msg", "sup", "pch", "key"
 WEBHOOK, WEBHOOK_MESSAGE = "whk", "whm"
 """Prefixes of ids. A delivery is shown by the API as an email, hence `eml`."""
 

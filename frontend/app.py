@@ -18,6 +18,7 @@ from frontend import (
     doubts,
     formatting,
     health,
+    keys,
     mails,
     previews,
     problems,
@@ -26,8 +27,11 @@ from frontend import (
     schedule_form,
     schedules,
     security,
+    sessions,
+    sign_in,
     states,
     views,
+    visitors,
 )
 from frontend.registry_client import Registry
 
@@ -46,11 +50,15 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.config.update(MAX_CONTENT_LENGTH=MAX_FORM_BYTES, MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES, MAX_FORM_PARTS=1000)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.converters["id"] = views.IdConverter
-    app.extensions[views.REGISTRY] = Registry(settings.frontend)
+    frontend = settings.frontend
+    app.extensions[views.REGISTRY] = Registry(frontend, key=lambda: visitors.key(frontend))
+    app.extensions[sign_in.HINT] = frontend.key_hint
     app.extensions[views.CLOCK] = now
     app.extensions[report.PLACE] = Path(settings.frontend.fault_report or report.BESIDE_US)
 
     security.protect(app, settings.frontend.allowed_hosts)
+    sessions.install(app, settings, now)
+    visitors.install(app, frontend)
     problems.install(app)
     formatting.install(app, now)
     for blueprint in (
@@ -66,6 +74,8 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         audit.bp,
         report.bp,
         health.bp,
+        keys.bp,
+        sign_in.bp,
     ):
         app.register_blueprint(blueprint)
 

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 from flask import Flask, render_template, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from fencepost.logs import get_logger
+from frontend import sessions
 from frontend.registry_client import Refused, RegistryDown
 from frontend.views import wants_fragment
+from frontend.visitors import to_sign_in
 
 log = get_logger(__name__)
 
@@ -34,12 +37,16 @@ def install(app: Flask) -> None:
         return _page(Trouble(503, "The registry does not answer", str(error), kind="registry"))
 
     @app.errorhandler(Refused)
-    def refused(error: Refused) -> tuple[str, int]:
+    def refused(error: Refused) -> ResponseReturnValue:
         if error.status == 404:
             return _page(
                 Trouble(404, "There is no such thing here", str(error), kind="missing", request_id=error.request_id)
             )
-        kind = "server" if error.status >= 500 else "refused"
+        if error.status == 401:
+            had_key = sessions.session().key is not None
+            sessions.begin(sessions.fresh())
+            return to_sign_in(why="refused" if had_key else None)
+        kind = "server" if error.status >= 500 else "scope" if error.status == 403 else "refused"
         return _page(Trouble(error.status, error.title, str(error), kind=kind, request_id=error.request_id))
 
     @app.errorhandler(HTTPException)

@@ -1,13 +1,13 @@
 """The registry as the pages use it: the only module that talks to it, one method for each thing that they ask."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 import requests
 
 from fencepost.settings import Frontend
-from frontend.shapes import Audit, Backfill, Cluster, Email, Minute, Occurrence, Preview, Schedule
+from frontend.shapes import Audit, Backfill, Cluster, Email, Key, Minute, Occurrence, Preview, Schedule
 
 Item = TypeVar("Item")
 
@@ -51,7 +51,9 @@ class Page(Generic[Item]):
 class Registry:
     """Every method raises RegistryDown, and Refused with the registry's own words."""
 
-    def __init__(self, settings: Frontend) -> None:
+    def __init__(self, settings: Frontend, key: Callable[[], str | None] = lambda: None) -> None:
+        """`key` gives the API key to ask with, for whoever is asking now; None: without one."""
+        self._key = key
         self._url = settings.registry_url.rstrip("/")
         self._timeout_seconds = settings.timeout_seconds
         self._session = requests.Session()
@@ -134,6 +136,26 @@ class Registry:
     def activity(self, *, minutes: int = 60) -> Sequence[Minute]:
         return cast(Sequence[Minute], self._call("GET", f"/reports/activity?minutes={minutes}")["data"])
 
+    def whose(self, key: str) -> Mapping[str, Any]:
+        """What this key is called, whose it is and what it may do. Raises Refused with status 401 where it opens nothing."""
+        return cast(
+            Mapping[str, Any], self._call("GET", "/api-keys/current", headers={"Authorization": f"Bearer {key}"})
+        )
+
+    def keys(self, **filters: str | int | None) -> Page[Key]:
+        """`limit`, `cursor`; the newest first."""
+        return self._page("/api-keys", filters)
+
+    def key(self, key_id: str) -> Key:
+        return cast(Key, self._call("GET", f"/api-keys/{key_id}"))
+
+    def create_key(self, body: Mapping[str, Any]) -> Key:
+        """With its `secret`, which nobody is told again."""
+        return cast(Key, self._call("POST", "/api-keys", body))
+
+    def revoke_key(self, key_id: str) -> Key:
+        return cast(Key, self._call("DELETE", f"/api-keys/{key_id}"))
+
     def is_alive(self) -> tuple[bool, str]:
         """Whether the registry answers at all, and what it said."""
         try:
@@ -155,6 +177,8 @@ class Registry:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int | None] | None = None,
     ) -> Any:
+        if key := self._key():
+            headers = {"Authorization": f"Bearer {key}", **(headers or {})}
         try:
             answer = self._session.request(
                 method,

@@ -267,3 +267,18 @@ class Minute(TypedDict):
     failed: int
     unknown: int
     skipped: int
+
+
+class Key(TypedDict):
+    """An API key; `secret` only in the answer that made it."""
+
+    id: str
+    owner_id: str
+    name: str
+    scopes: list[str]
+    test: bool
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    revoked_at: str | None
+    secret: NotRequired[str]

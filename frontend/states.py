@@ -49,6 +49,12 @@ EMAILS = {
     "skipped": Look("Skipped", "calm", "player-skip-forward", "Its occurrence was skipped."),
 }
 
+KEYS = {
+    "active": Look("Active", "good", "circle-check", "It opens what it is for."),
+    "expired": Look("Expired", "calm", "clock-off", "Its time is over: it opens nothing."),
+    "revoked": Look("Revoked", "bad", "ban", "It was revoked: it opens nothing."),
+}
+
 OCCURRENCES = {
     "planned": Look("Planned", "busy", "clock-play", "Its mails are on their way."),
     "skipped": Look("Skipped", "calm", "player-skip-forward", "Nothing was sent, for the reason given."),

@@ -9,6 +9,8 @@ from werkzeug.routing import BaseConverter
 from fencepost.definitions import ScheduleInput
 from fencepost.metrics import Metrics
 from registry import (
+    access,
+    api_keys,
     audit,
     backfills,
     batches,
@@ -34,6 +36,7 @@ from registry import (
     unsubscribing,
     webhooks,
 )
+from registry.answers.api_keys import ApiKeyAnswer, ApiKeyList, CallerAnswer, CreatedApiKey
 from registry.answers.audit import AuditAnswer
 from registry.answers.batches import BatchAnswer, BatchMade, EmailsMade, Replayed
 from registry.answers.cluster import ClusterAnswer
@@ -89,6 +92,10 @@ SHAPES = [
     WebhookList,
     MessageAnswer,
     MessageList,
+    ApiKeyAnswer,
+    CreatedApiKey,
+    ApiKeyList,
+    CallerAnswer,
 ]
 INPUTS: list[type[BaseModel]] = [
     ScheduleInput,
@@ -104,6 +111,7 @@ INPUTS: list[type[BaseModel]] = [
     providers.ProviderInput,
     *webhooks.INPUTS,
     Nothing,
+    api_keys.ApiKeyInput,
 ]
 
 
@@ -124,6 +132,7 @@ APIS = (
     reports.bp,
     hooks.bp,
     webhooks.bp,
+    api_keys.bp,
 )
 
 
@@ -153,6 +162,21 @@ class WebhookMessageIdConverter(BaseConverter):
     regex = "whm_[0-9A-HJKMNP-TV-Z]{26}"
 
 
+class ApiKeyIdConverter(BaseConverter):
+    regex = "key_[0-9A-HJKMNP-TV-Z]{26}"
+
+
+CONVERTERS: dict[str, type[BaseConverter]] = {
+    "schedule": ScheduleIdConverter,
+    "email": EmailIdConverter,
+    "batch": BatchIdConverter,
+    "key": ApiKeyIdConverter,
+    "suppression": SuppressionIdConverter,
+    "webhook": WebhookIdConverter,
+    "webhook_message": WebhookMessageIdConverter,
+}
+
+
 def create_app(parts: Parts) -> OpenAPI:
     """The registry's application. It connects to nothing before the first request."""
     app = OpenAPI(
@@ -166,26 +190,22 @@ def create_app(parts: Parts) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.registry.max_body_bytes
     app.url_map.merge_slashes = False  # an address has one spelling, and nothing is redirected
-    app.url_map.converters |= {
-        "schedule": ScheduleIdConverter,
-        "email": EmailIdConverter,
-        "batch": BatchIdConverter,
-        "webhook": WebhookIdConverter,
-        "webhook_message": WebhookMessageIdConverter,
-        "suppression": SuppressionIdConverter,
-    }
+    app.url_map.converters |= CONVERTERS
     app.extensions[EXTENSION] = parts
 
     metrics = Metrics()
     health.install(app, parts, metrics)
     hooks.install(app, parts, metrics)
-    incoming.install(app, parts.settings.registry.max_message_body_bytes)
+    incoming.install(app)
     hosts.install(app, parts.settings.registry.allowed_hosts, parts.settings.public_url)
+    access.install(app, parts)
+    incoming.check(app, parts.settings.registry.max_message_body_bytes)
     problems.install(app)
     for api in APIS:
-        app.register_api(api)
+        documenting.register(app, api)
     app.register_blueprint(docs.bp)
     app.register_blueprint(unsubscribing.bp)
+    access.check(app)
     # Made when it is first asked for: it takes longer than all the rest.
     app.extensions[docs.SPECIFICATION] = cache(lambda: documenting.document(app, SHAPES, INPUTS))
     return app

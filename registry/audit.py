@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from flask import Response
 
+from fencepost.api_keys import Scope
+from registry.access import needs
 from registry.answers.audit import AuditAnswer, audit_answer
 from registry.documenting import TAGS, answers, blueprint
 from registry.parts import parts
@@ -15,6 +17,7 @@ _DAY = timedelta(days=1)
 
 
 @bp.get("/audit", responses={200: answers(AuditAnswer, "The audit as it stands.")})
+@needs(Scope.CLUSTER_READ)
 def get_audit() -> Response:
     """Read the audit
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from flask import Response
 
 from fencepost import ids, occurrences
+from fencepost.api_keys import Scope
 from fencepost.backfills import range_of, still_to_run
 from fencepost.clock import iso
 from fencepost.definitions import rule_of
@@ -14,6 +15,7 @@ from fencepost.errors import Conflict, Invalid, Problem
 from fencepost.logs import get_logger
 from fencepost.occurrences import Occurrence, Origin
 from fencepost.schedules import Schedule, milliseconds
+from registry.access import needs
 from registry.answers.occurrences import BackfillAnswer
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint, problems, takes
@@ -42,6 +44,7 @@ bp = blueprint("backfills", __name__, TAGS["schedules"])
         ),
     },
 )
+@needs(Scope.SCHEDULES_WRITE)
 def backfill_schedule(path: ScheduleId, header: IdempotencyKey) -> Response:
     """Backfill a schedule
 

@@ -5,12 +5,14 @@ from datetime import timedelta
 from flask import Response
 
 from fencepost import ids
+from fencepost.api_keys import Scope
 from fencepost.clock import iso
 from fencepost.deliveries import State, Verdict
 from fencepost.errors import Conflict, NotFound
 from fencepost.logs import get_logger
 from fencepost.schedules import milliseconds
 from fencepost.store.emails import REPLAYABLE
+from registry.access import needs
 from registry.answers.batches import BatchAnswer, Replayed
 from registry.attaching import keep_until
 from registry.caller import owner
@@ -26,6 +28,7 @@ bp = blueprint("batches", __name__, TAGS["emails"])
 
 
 @bp.get("/batches/<batch:batch_id>", responses={200: answers(BatchAnswer, "The batch.")})
+@needs(Scope.EMAILS_READ)
 def get_batch(path: BatchId) -> Response:
     """Read a batch
 
@@ -43,6 +46,7 @@ def get_batch(path: BatchId) -> Response:
         409: problems("None of its emails failed or expired."),
     },
 )
+@needs(Scope.EMAILS_SEND)
 def replay_batch(path: BatchId) -> Response:
     """Send what failed again
 

@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 from flask import Response
 
+from fencepost.api_keys import Scope
 from fencepost.clock import iso
 from fencepost.coordination.cluster import ClusterView
 from fencepost.errors import Unreachable
 from fencepost.store.audit import Progress
+from registry.access import needs
 from registry.answers.cluster import AlarmAnswer, ClusterAnswer, NoteAnswer, member_answers, shard_answer
 from registry.documenting import TAGS, answers, blueprint
 from registry.parts import Parts, parts
@@ -18,6 +20,7 @@ bp = blueprint("cluster", __name__, TAGS["cluster"])
 
 
 @bp.get("/cluster", responses={200: answers(ClusterAnswer, "The cluster as it stands.")})
+@needs(Scope.CLUSTER_READ)
 def get_cluster() -> Response:
     """Read the cluster
 

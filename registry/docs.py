@@ -4,6 +4,8 @@ from importlib.resources import files
 
 from flask import Blueprint, Response, current_app, json, send_file
 
+from registry.access import public
+
 bp = Blueprint("docs", __name__)
 
 SPECIFICATION = "openapi"
@@ -46,12 +48,14 @@ _PAGE = """<!doctype html>
 
 
 @bp.get("/openapi.json")
+@public("what the API looks like is no secret")
 def specification() -> Response:
     """The OpenAPI document."""
     return Response(json.dumps(current_app.extensions[SPECIFICATION]()), mimetype="application/json")
 
 
 @bp.get("/docs")
+@public("the document as a page")
 def reference() -> Response:
     """The document as a page."""
     page = Response(_PAGE.format(options=json.dumps(_OPTIONS)), mimetype="text/html")
@@ -60,6 +64,7 @@ def reference() -> Response:
 
 
 @bp.get("/docs/reference.js")
+@public("the page's program")
 def script() -> Response:
     """The page's program, from the package that brings it."""
     return send_file(str(_SCRIPT), mimetype="text/javascript", max_age=3600)

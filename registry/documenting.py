@@ -1,13 +1,16 @@
 """The OpenAPI document: generated from the views, with the shapes of what they take and answer."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from flask import Flask
 from flask_openapi import APIBlueprint, OpenAPI
 from flask_openapi.models import MediaType, RequestBody, Tag
 from pydantic import BaseModel, TypeAdapter
 
 from fencepost.definitions import ScheduleInput
+from registry.access import Need, declared
 from registry.incoming import MERGE_PATCH
 
 PROBLEM = {
@@ -41,6 +44,13 @@ PROBLEM = {
     "additionalProperties": False,
 }
 _PREFIX = "#/components/schemas/"
+_KEY = "key"
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, `fp_live_…` or `fp_test_…`. Each operation names the scope that the key must have; `admin` covers all."
+    " A program of the same machine may go without where the registry trusts loopback.",
+}
 TAGS = {
     "schedules": Tag(name="Schedules", description="What to send, to whom and when."),
     "emails": Tag(name="Emails", description="Every mail, and what happened to it."),
@@ -50,6 +60,7 @@ TAGS = {
     "audit": Tag(name="Audit", description="Proof that what should have happened did."),
     "reports": Tag(name="Reports", description="Counts."),
     "webhooks": Tag(name="Webhooks", description="Who is told of what becomes of mail, by Standard Webhooks."),
+    "keys": Tag(name="API keys", description="Who may call this API, and what for."),
     "hooks": Tag(name="Hooks", description="What providers tell by themselves."),
 }
 _HEADERS: Mapping[str, Mapping[str, Any]] = {
@@ -62,6 +73,15 @@ _HEADERS: Mapping[str, Mapping[str, Any]] = {
 def blueprint(name: str, module: str, tag: Tag) -> APIBlueprint:
     """A blueprint whose operations are named as its views are."""
     return APIBlueprint(name, module, abp_tags=[tag], operation_id_callback=lambda name, **_: name)
+
+
+def register(app: OpenAPI, api: APIBlueprint) -> None:
+    """Serve and document these views. The library forgets what is documented of a path as soon as another blueprint has it, too."""
+    before = dict(app.paths)
+    app.register_api(api)
+    for path in before.keys() & api.paths.keys():
+        others = before[path].model_dump(exclude_none=True).keys()
+        app.paths[path] = api.paths[path].model_copy(update={name: getattr(before[path], name) for name in others})
 
 
 def problems(description: str) -> dict[str, Any]:
@@ -94,8 +114,11 @@ def document(app: OpenAPI, shapes: list[Any], inputs: list[type[BaseModel]]) -> 
     found = app.api_doc
     own = {**schemas["$defs"], "Problem": PROBLEM, "ScheduleChanges": _changes()}
     found["components"]["schemas"] = {**_of_parameters(found), **own}
-    for operations in found["paths"].values():
-        for operation in operations.values():
+    found["components"]["securitySchemes"] = {_KEY: KEY_SCHEME}
+    needed = _security(app)
+    for path, operations in found["paths"].items():
+        for method, operation in operations.items():
+            operation["security"] = needed[path, method]
             # The library documents a list of its own errors; ours are problem documents, whatever goes wrong.
             operation["responses"]["422"] = problems("A field or a parameter is wrong.")
             operation["responses"]["default"] = problems("Anything else that went wrong.")
@@ -103,6 +126,18 @@ def document(app: OpenAPI, shapes: list[Any], inputs: list[type[BaseModel]]) -> 
                 operation["description"] = operation["description"].replace("<br/>", "\n").strip()
             for parameter in operation.get("parameters", []):
                 _say_optional_once(parameter["schema"])
+    return found
+
+
+def _security(app: Flask) -> dict[tuple[str, str], list[dict[str, list[str]]]]:
+    """By path and method, as the document writes them, what a call needs."""
+    found = {}
+    for rule in app.url_map.iter_rules():
+        access = declared(app.view_functions[rule.endpoint])
+        scope = [access.scope.value] if isinstance(access, Need) and access.scope else []
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        for method in rule.methods or ():
+            found[path, method.lower()] = [{_KEY: scope}] if isinstance(access, Need) else []
     return found
 
 

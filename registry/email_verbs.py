@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from flask import Response
 
+from fencepost.api_keys import Scope
 from fencepost.batches import refusal_of
 from fencepost.clock import iso
 from fencepost.deliveries import Delivery, State
@@ -13,6 +14,7 @@ from fencepost.occurrences import Origin
 from fencepost.priorities import weight
 from fencepost.reconciliation import Decision, Policy, decide, policy_of, window_of
 from fencepost.schedules import milliseconds
+from registry.access import needs
 from registry.answers.emails import EmailAnswer
 from registry.attaching import keep_until
 from registry.batches import NOT_REPLAYABLE, replay
@@ -41,6 +43,7 @@ _ENDS = {
         409: problems("It is not held, or somebody else has just decided."),
     },
 )
+@needs(Scope.EMAILS_SEND)
 def settle_email(path: EmailId) -> Response:
     """Settle an email that is held
 
@@ -74,6 +77,7 @@ def settle_email(path: EmailId) -> Response:
         409: problems("It is being sent, or has ended; the answer says which."),
     },
 )
+@needs(Scope.EMAILS_SEND)
 def cancel_email(path: EmailId) -> Response:
     """Cancel an email
 
@@ -96,6 +100,7 @@ def cancel_email(path: EmailId) -> Response:
         409: problems("It is being sent, has ended, or is a schedule's; the answer says which."),
     },
 )
+@needs(Scope.EMAILS_SEND)
 def reschedule_email(path: EmailId) -> Response:
     """Put an email off, or bring it forward
 
@@ -129,6 +134,7 @@ def reschedule_email(path: EmailId) -> Response:
         409: problems("It neither failed nor expired."),
     },
 )
+@needs(Scope.EMAILS_SEND)
 def replay_email(path: EmailId) -> Response:
     """Send an email again that failed
 

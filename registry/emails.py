@@ -6,10 +6,12 @@ from typing import Any
 from flask import Response
 
 from fencepost import ids
+from fencepost.api_keys import Scope
 from fencepost.deliveries import Delivery
 from fencepost.messages import CannotRender, Mail, Renderer
 from fencepost.reconciliation import window_of
 from fencepost.store.pages import Cursor
+from registry.access import needs
 from registry.answers.emails import EmailAnswer, EmailList, email_answer
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint
@@ -21,6 +23,7 @@ bp = blueprint("emails", __name__, TAGS["emails"])
 
 
 @bp.get("/emails", responses={200: answers(EmailList, "One page of emails.", "Link")})
+@needs(Scope.EMAILS_READ)
 def list_emails(query: EmailQuery) -> Response:
     """List emails
 
@@ -39,6 +42,7 @@ def list_emails(query: EmailQuery) -> Response:
 
 
 @bp.get("/emails/<email:email_id>", responses={200: answers(EmailAnswer, "The email.")})
+@needs(Scope.EMAILS_READ)
 def get_email(path: EmailId) -> Response:
     """Read an email
 

@@ -4,6 +4,7 @@ from flask import Response
 from pydantic import Field
 
 from fencepost import ids
+from fencepost.api_keys import Scope
 from fencepost.clock import iso
 from fencepost.coordination.cluster import ClusterView
 from fencepost.definitions import rule_of
@@ -16,6 +17,7 @@ from fencepost.occurrences import Origin
 from fencepost.reconciliation import policy_of, window_of
 from fencepost.schedules import Schedule, Version
 from fencepost.suppression import kept_back
+from registry.access import needs
 from registry.answers.explaining import ExplanationAnswer, explanation_answer
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint
@@ -34,6 +36,7 @@ class ExplainQuery(Parameters):
 
 
 @bp.get("/emails/<email:email_id>/explain", responses={200: answers(ExplanationAnswer, "The gates on its way.")})
+@needs(Scope.EMAILS_READ)
 def explain_email(path: EmailId) -> Response:
     """Explain an email
 
@@ -48,6 +51,7 @@ def explain_email(path: EmailId) -> Response:
     "/schedules/<schedule:schedule_id>/explain",
     responses={200: answers(ExplanationAnswer, "The gates of the instant.")},
 )
+@needs(Scope.SCHEDULES_READ)
 def explain_instant(path: ScheduleId, query: ExplainQuery) -> Response:
     """Explain an instant of a schedule
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 
 from fencepost.errors import FencepostError
 from fencepost.metrics import Metrics
+from registry.access import public
 from registry.parts import Parts
 from registry.replies import Reply
 
@@ -63,12 +64,14 @@ def _checks(p: Parts) -> dict[str, Callable[[], object]]:
 
 
 @bp.get("/healthz")
+@public("whoever starts it asks whether it lives")
 def healthz() -> Response:
     """Alive: looks at nothing but itself."""
     return Reply({"status": "ok"}).response()
 
 
 @bp.get("/readyz")
+@public("balancers ask whether it may be asked")
 def readyz() -> Response:
     """Ready: 503 without MongoDB; without etcd or Redis `degraded`, and 200."""
     checks = current_app.extensions[_PROBES].run()
@@ -79,6 +82,7 @@ def readyz() -> Response:
 
 
 @bp.get("/metrics")
+@public("Prometheus reads counts by route, nothing of anybody's mail")
 def metrics() -> Response:
     """In Prometheus's text format, all workers together."""
     counted: Metrics = current_app.extensions[_METRICS]

@@ -23,6 +23,7 @@ from fencepost.store.events import name_of
 from fencepost.store.hooks import Call
 from fencepost.suppression import suppress, suppression_of
 from fencepost.tracking import tracked
+from registry.access import public
 from registry.answers.common import EXACT
 from registry.documenting import TAGS, answers, blueprint, problems, takes_anything
 from registry.incoming import raw_body
@@ -86,6 +87,7 @@ def install(app: Flask, p: Parts, metrics: Metrics) -> None:
         413: problems("It is larger than 1 MB."),
     },
 )
+@public("the provider signs what it sends")
 def take_hook(path: HookPath) -> Response:
     """Take a webhook of a provider's
 

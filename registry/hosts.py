@@ -1,7 +1,7 @@
 """Who may talk to the API from where, and what every answer forbids a browser to do with it.
 
-Until there are keys, the machine's own users are trusted and foreign web pages are not: a page may not reach the API under a
-name of its own (DNS rebinding), nor post to it from the browser of somebody who can reach it.
+Where loopback is trusted a browser on this machine needs no key, and a foreign web page in it must not borrow that: it may not
+reach the API under a name of its own (DNS rebinding), nor post to it from the browser of somebody who can reach it.
 """
 
 from urllib.parse import urlsplit

@@ -93,9 +93,8 @@ def carries_messages(view: View) -> View:
     return view
 
 
-def install(app: Flask, max_message_bytes: int) -> None:
-    """Give each request an id, and refuse parameters that its view does not know. A request that carries messages may have so many
-    bytes."""
+def install(app: Flask) -> None:
+    """Read bodies strictly, and give each request an id."""
     app.request_class = JsonRequest
 
     @app.before_request
@@ -105,6 +104,16 @@ def install(app: Flask, max_message_bytes: int) -> None:
         # Cleared here and not at the end, so that the server's own access line carries the id as well.
         clear_contextvars()
         bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def return_id(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        return response
+
+
+def check(app: Flask, max_message_bytes: int) -> None:
+    """Refuse parameters that the view of a request does not know. A request that carries messages may have so many bytes, once it is
+    known who sends it."""
 
     @app.before_request
     def make_room_for_messages() -> None:
@@ -128,11 +137,6 @@ def install(app: Flask, max_message_bytes: int) -> None:
         ]
         if wrong:
             raise Invalid(*wrong)
-
-    @app.after_request
-    def return_id(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.get("request_id", "")
-        return response
 
 
 @cache

@@ -49,7 +49,7 @@ class SettleInput(Shape):
 
     decision: Decision = Field(description="It was sent; send it now, once more; drop it.")
     reason: Annotated[OneLine, Field(max_length=500)] = Field("", description="Why; it stays on record.")
-    by: Person = Field("local", description="Who decides. Until there are keys, nobody checks it.")
+    by: Person = Field("local", description="Who decides. In their own words; the log has the key beside it.")
 
 
 class CancelInput(Shape):
@@ -68,7 +68,7 @@ class ReplayInput(Shape):
     """Why mail that failed is sent again, and who wants it."""
 
     reason: Annotated[OneLine, Field(max_length=500)] = Field("", description="Why; it stays on record.")
-    by: Person = Field("local", description="Who orders it. Until there are keys, nobody checks it.")
+    by: Person = Field("local", description="Who orders it. In their own words; the log has the key beside it.")
 
 
 class Parameters(BaseModel):
@@ -139,6 +139,12 @@ class EmailId(BaseModel):
     """An email's id in a path."""
 
     email_id: str = Field(pattern="^eml_[0-9A-HJKMNP-TV-Z]{26}$")
+
+
+class ApiKeyId(BaseModel):
+    """A key's id in a path."""
+
+    key_id: str = Field(pattern="^key_[0-9A-HJKMNP-TV-Z]{26}$")
 
 
 class IfMatch(BaseModel):

@@ -2,7 +2,9 @@
 
 from flask import Response
 
+from fencepost.api_keys import Scope
 from fencepost.store.pages import Cursor
+from registry.access import needs
 from registry.answers.occurrences import OccurrenceList, occurrence_answer
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint
@@ -17,6 +19,7 @@ bp = blueprint("occurrences", __name__, TAGS["schedules"])
     "/schedules/<schedule:schedule_id>/occurrences",
     responses={200: answers(OccurrenceList, "One page of occurrences.", "Link")},
 )
+@needs(Scope.SCHEDULES_READ)
 def list_occurrences(path: ScheduleId, query: OccurrenceQuery) -> Response:
     """List occurrences
 

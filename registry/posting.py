@@ -9,6 +9,7 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from fencepost import batches, ids
+from fencepost.api_keys import Scope
 from fencepost.batches import MOST_EMAILS, MOST_ITEMS, EmailInput, Item
 from fencepost.clock import iso
 from fencepost.definitions import Shape
@@ -16,9 +17,10 @@ from fencepost.deliveries import Delivery
 from fencepost.errors import Invalid, Problem
 from fencepost.logs import get_logger
 from fencepost.store.messages import Message
+from registry.access import needs
 from registry.answers.batches import BatchMade, BatchResult, EmailsMade
 from registry.attaching import attached
-from registry.caller import owner
+from registry.caller import caller, owner
 from registry.documenting import answers, problems, takes
 from registry.emails import bp
 from registry.idempotency import answer_once
@@ -57,6 +59,7 @@ INPUTS: list[type[BaseModel]] = [EmailInput, EmailsInput]
     },
 )
 @carries_messages
+@needs(Scope.EMAILS_SEND, test_keys=True)
 def send_email(header: IdempotencyKey) -> Response:
     """Send a mail
 
@@ -77,6 +80,7 @@ def send_email(header: IdempotencyKey) -> Response:
     },
 )
 @carries_messages
+@needs(Scope.EMAILS_SEND, test_keys=True)
 def send_emails(header: IdempotencyKey) -> Response:
     """Send several mails
 
@@ -174,7 +178,7 @@ def _record(p: Parts, batch_id: str, items: Mapping[int, Item]) -> dict[int, lis
                 owner_id=owner(),
                 shards=p.startup.shards,
                 waiting=waiting,
-                test=False,
+                test=caller().test,
                 retention=retention,
             )
         )

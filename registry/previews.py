@@ -2,8 +2,10 @@
 
 from flask import Response
 
+from fencepost.api_keys import Scope
 from fencepost.clock import as_utc
 from fencepost.recurrence import parse_rule, preview, words
+from registry.access import needs
 from registry.answers.schedules import Preview, preview_answer
 from registry.documenting import TAGS, answers, blueprint, takes
 from registry.incoming import read
@@ -21,6 +23,7 @@ bp = blueprint("previews", __name__, TAGS["schedules"])
     request_body=takes(PreviewInput, EXAMPLE),
     responses={200: answers(Preview, "The rule in words, and the next due instants.")},
 )
+@needs(Scope.SCHEDULES_READ, test_keys=True)
 def preview_schedule() -> Response:
     """Preview a rule
 

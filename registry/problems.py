@@ -13,6 +13,8 @@ from fencepost.errors import Conflict, FencepostError, Invalid, Misconfigured, N
 from fencepost.logs import get_logger
 from fencepost.providers.hooks import Unacceptable, Unsigned
 from fencepost.store.idempotency import KeyReused
+from registry.access import Forbidden, public
+from registry.keyring import Unauthenticated
 
 log = get_logger(__name__)
 bp = Blueprint("problems", __name__)
@@ -33,6 +35,8 @@ class Kind:
     anchor: str
     title: str
     meaning: str
+    challenge: str = ""
+    """The WWW-Authenticate of a 401."""
 
 
 KINDS: Mapping[type[Exception], Kind] = {
@@ -74,6 +78,20 @@ KINDS: Mapping[type[Exception], Kind] = {
         "unsigned",
         "Nothing shows that the provider sent this",
         "What comes to /hooks must be signed with the key that the provider and FENCEPOST_PROVIDERS__… share, by clocks that agree.",
+        challenge="Signature",
+    ),
+    Unauthenticated: Kind(
+        401,
+        "no-key",
+        "A valid key is needed",
+        "Send a key that is neither revoked nor expired as `Authorization: Bearer fp_live_…`.",
+        challenge='Bearer realm="fencepost"',
+    ),
+    Forbidden: Kind(
+        403,
+        "forbidden",
+        "The key may not do that",
+        "`detail` names the scope that the key lacks; or the key is one for tests, and this may reach a provider.",
     ),
     Unacceptable: Kind(
         406,
@@ -125,8 +143,8 @@ def _expected(error: FencepostError) -> Response:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
         return answer
     answer = problem(kind, str(error))
-    if kind.status == 401:
-        answer.headers["WWW-Authenticate"] = "Signature"
+    if kind.challenge:
+        answer.headers["WWW-Authenticate"] = kind.challenge
     return answer
 
 
@@ -162,6 +180,7 @@ def _answer(kind: str, status: int, title: str, detail: str, errors: Sequence[Pr
 
 
 @bp.get("/problems")
+@public("what the API's errors mean is no secret")
 def explain() -> str:
     """What each kind of problem means, for people who follow a `type`."""
     kinds = [*KINDS.values(), _FAILED]

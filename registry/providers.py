@@ -5,6 +5,7 @@ from typing import Annotated
 from flask import Response
 from pydantic import BaseModel, Field, StrictBool
 
+from fencepost.api_keys import Scope
 from fencepost.coordination.breakers import Breaker
 from fencepost.definitions import Shape
 from fencepost.errors import Invalid, NotFound, Problem, Unreachable
@@ -14,6 +15,7 @@ from fencepost.logs import get_logger
 from fencepost.reconciliation import window_of
 from fencepost.schedules import milliseconds
 from fencepost.store.providers import Choice
+from registry.access import needs
 from registry.answers.providers import BreakerAnswer, ProviderAnswer, ProviderList, change_answer
 from registry.documenting import TAGS, answers, blueprint, takes
 from registry.incoming import read
@@ -44,10 +46,11 @@ class ProviderInput(Shape):
     )
     enabled: StrictBool = Field(True, description="Whether it gets mail at all.")
     reason: Annotated[OneLine, Field(max_length=500)] = Field("", description="Why; it stays on record.")
-    by: Person = Field("local", description="Who decides. Until there are keys, nobody checks it.")
+    by: Person = Field("local", description="Who decides, in their own words; the log has the key beside it.")
 
 
 @bp.get("/providers", responses={200: answers(ProviderList, "The providers.")})
+@needs(Scope.PROVIDERS_READ)
 def list_providers() -> Response:
     """List providers
 
@@ -58,6 +61,7 @@ def list_providers() -> Response:
 
 
 @bp.get("/providers/<string:name>", responses={200: answers(ProviderAnswer, "The provider.")})
+@needs(Scope.PROVIDERS_READ)
 def get_provider(path: ProviderPath) -> Response:
     """Read a provider
 
@@ -71,6 +75,7 @@ def get_provider(path: ProviderPath) -> Response:
     request_body=takes(ProviderInput, {"enabled": False, "reason": "their maintenance", "by": "Ann"}),
     responses={200: answers(ProviderAnswer, "The provider as it now is.")},
 )
+@needs(Scope.PROVIDERS_WRITE)
 def change_provider(path: ProviderPath) -> Response:
     """Change a provider
 

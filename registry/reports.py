@@ -4,7 +4,9 @@ from flask import Response
 from pydantic import with_config
 from typing_extensions import TypedDict
 
+from fencepost.api_keys import Scope
 from fencepost.clock import iso
+from registry.access import needs
 from registry.answers.common import EXACT, Instant
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint
@@ -36,6 +38,7 @@ class Activity(TypedDict):
 
 
 @bp.get("/reports/activity", responses={200: answers(Activity, "The last minutes.")})
+@needs(Scope.REPORTS_READ)
 def get_activity(query: ActivityQuery) -> Response:
     """Count what became of emails
 

@@ -7,10 +7,12 @@ from flask import Response
 from flask_openapi.types import ResponseDict
 
 from fencepost import ids, occurrences
+from fencepost.api_keys import Scope
 from fencepost.errors import Conflict
 from fencepost.logs import get_logger
 from fencepost.occurrences import Origin
 from fencepost.schedules import Schedule, SkipReason, Status, Stop, milliseconds
+from registry.access import needs
 from registry.answers.occurrences import OccurrenceAnswer, occurrence_answer
 from registry.answers.schedules import EditedSchedule, edited_schedule
 from registry.caller import owner
@@ -38,6 +40,7 @@ _EDITED: ResponseDict = {
     request_body=takes(PauseInput, {"reason": "holiday"}, required=False),
     responses=_EDITED,
 )
+@needs(Scope.SCHEDULES_WRITE)
 def pause_schedule(path: ScheduleId, header: IfMatch) -> Response:
     """Pause a schedule
 
@@ -61,6 +64,7 @@ def pause_schedule(path: ScheduleId, header: IfMatch) -> Response:
 
 
 @bp.post("/schedules/<schedule:schedule_id>/resume", request_body=takes(Nothing, {}, required=False), responses=_EDITED)
+@needs(Scope.SCHEDULES_WRITE)
 def resume_schedule(path: ScheduleId, header: IfMatch) -> Response:
     """Resume a schedule
 
@@ -81,6 +85,7 @@ def resume_schedule(path: ScheduleId, header: IfMatch) -> Response:
 @bp.post(
     "/schedules/<schedule:schedule_id>/restore", request_body=takes(Nothing, {}, required=False), responses=_EDITED
 )
+@needs(Scope.SCHEDULES_WRITE)
 def restore_schedule(path: ScheduleId, header: IfMatch) -> Response:
     """Restore a schedule
 
@@ -115,6 +120,7 @@ def _edited(schedule_id: str, header: IfMatch, decide: Decide, sentence: str, ac
         409: problems("It is archived, or a request with this Idempotency-Key is under way."),
     },
 )
+@needs(Scope.SCHEDULES_WRITE)
 def trigger_schedule(path: ScheduleId, header: IdempotencyKey) -> Response:
     """Trigger a schedule
 

@@ -5,12 +5,14 @@ from datetime import datetime
 from flask import Response
 
 from fencepost import ids
+from fencepost.api_keys import Scope
 from fencepost.definitions import ScheduleInput
 from fencepost.errors import Conflict
 from fencepost.logs import get_logger
 from fencepost.schedules import Schedule, SkipReason, Status, Stop, Version, milliseconds
 from fencepost.store.pages import Cursor
 from fencepost.store.revisions import Revision
+from registry.access import needs
 from registry.answers.schedules import (
     EditedSchedule,
     ScheduleAnswer,
@@ -56,6 +58,7 @@ EXAMPLE = {
     },
 )
 @carries_messages
+@needs(Scope.SCHEDULES_WRITE)
 def create_schedule(header: IdempotencyKey) -> Response:
     """Write a schedule
 
@@ -91,6 +94,7 @@ def _create(p: Parts, schedule_id: str) -> Reply:
 
 
 @bp.get("/schedules", responses={200: answers(ScheduleList, "One page of schedules.", "Link")})
+@needs(Scope.SCHEDULES_READ)
 def list_schedules(query: ScheduleQuery) -> Response:
     """List schedules
 
@@ -111,6 +115,7 @@ def list_schedules(query: ScheduleQuery) -> Response:
 
 
 @bp.get("/schedules/<schedule:schedule_id>", responses={200: answers(ScheduleAnswer, "The schedule.", "ETag")})
+@needs(Scope.SCHEDULES_READ)
 def get_schedule(path: ScheduleId) -> Response:
     """Read a schedule
 
@@ -131,6 +136,7 @@ def get_schedule(path: ScheduleId) -> Response:
     },
 )
 @carries_messages
+@needs(Scope.SCHEDULES_WRITE)
 def change_schedule(path: ScheduleId, header: IfMatch) -> Response:
     """Change a schedule
 
@@ -161,6 +167,7 @@ def change_schedule(path: ScheduleId, header: IfMatch) -> Response:
         412: problems("It has another version than If-Match names."),
     },
 )
+@needs(Scope.SCHEDULES_WRITE)
 def delete_schedule(path: ScheduleId, header: IfMatch) -> Response:
     """Delete a schedule
 

@@ -1,6 +1,5 @@
 """What gunicorn serves: in each worker process, parts of its own, opened after the fork."""
 
-import ipaddress
 from collections.abc import Callable
 
 from flask_openapi import OpenAPI
@@ -11,14 +10,11 @@ from fencepost.coordination.cluster import read_cluster
 from fencepost.coordination.etcd import Etcd
 from fencepost.coordination.nudges import Nudger
 from fencepost.coordination.redis_client import connect, unreachable_if_it_fails
-from fencepost.logs import get_logger
 from fencepost.store import Store
 from fencepost.store.clock import DatabaseClock
 from registry.app import create_app
 from registry.parts import Parts
 from registry.startup import Startup
-
-log = get_logger(__name__)
 
 
 def application() -> OpenAPI:
@@ -37,12 +33,6 @@ def application() -> OpenAPI:
         ping_redis=redis_ping(effective.redis),
         read_breakers=breaker_reading(effective),
     )
-    if not is_loopback(effective.registry.host):
-        log.warning(
-            "The API listens beyond this machine and has no keys yet: whoever reaches the port may send mail.",
-            action="registry.exposed",
-            host=effective.registry.host,
-        )
     startup.start()
     return create_app(parts)
 
@@ -62,11 +52,3 @@ def breaker_reading(effective: settings.Settings) -> Callable[[], dict[str, Brea
     """A call that tells how the providers stand, and changes nothing. It raises Unreachable if Redis does not answer."""
     breakers = Breakers(effective.redis, effective.failover, "registry", effective.sender.attempt_seconds)
     return lambda: breakers.sync(dict.fromkeys(effective.providers.order, Report()))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,12 +5,14 @@ from typing import Annotated, Any, Literal
 from flask import Response
 from pydantic import AfterValidator, BaseModel, Field
 
+from fencepost import api_keys
 from fencepost.definitions import Shape
 from fencepost.fields import Email, OneLine
 from fencepost.logs import get_logger
 from fencepost.schedules import milliseconds
 from fencepost.store.pages import Cursor
 from fencepost.suppression import Reason, Scope, Suppression
+from registry.access import needs
 from registry.answers.suppressions import SuppressionAnswer, SuppressionList, suppression_answer
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint, takes
@@ -54,6 +56,7 @@ class SuppressionId(BaseModel):
         201: answers(SuppressionAnswer, "From now on it gets no mail.", "Location"),
     },
 )
+@needs(api_keys.Scope.SUPPRESSIONS_WRITE)
 def create_suppression() -> Response:
     """Suppress an address
 
@@ -70,6 +73,7 @@ def create_suppression() -> Response:
 
 
 @bp.get("/suppressions", responses={200: answers(SuppressionList, "One page of suppressions.", "Link")})
+@needs(api_keys.Scope.SUPPRESSIONS_READ)
 def list_suppressions(query: SuppressionQuery) -> Response:
     """List suppressions
 
@@ -81,6 +85,7 @@ def list_suppressions(query: SuppressionQuery) -> Response:
 
 
 @bp.get("/suppressions/<suppression:suppression_id>", responses={200: answers(SuppressionAnswer, "The suppression.")})
+@needs(api_keys.Scope.SUPPRESSIONS_READ)
 def get_suppression(path: SuppressionId) -> Response:
     """Read a suppression"""
     return Reply(suppression_answer(parts().store.suppressions.get(owner(), path.suppression_id))).response()
@@ -90,6 +95,7 @@ def get_suppression(path: SuppressionId) -> Response:
     "/suppressions/<suppression:suppression_id>",
     responses={200: answers(SuppressionAnswer, "What it was; the address gets mail again.")},
 )
+@needs(api_keys.Scope.SUPPRESSIONS_WRITE)
 def delete_suppression(path: SuppressionId) -> Response:
     """Lift a suppression
 

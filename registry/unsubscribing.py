@@ -9,6 +9,7 @@ from fencepost.logs import get_logger
 from fencepost.schedules import milliseconds
 from fencepost.suppression import Reason, suppress
 from fencepost.unsubscribing import PATH, Wish
+from registry.access import public
 from registry.parts import Parts, parts
 
 log = get_logger(__name__)
@@ -48,6 +49,7 @@ button:focus-visible {{ outline: 3px solid var(--ink); outline-offset: 2px; }}
 
 
 @bp.get(PATH + "<token>")
+@public("recipients have no key: the link in their mail is signed")
 def ask(token: str) -> Response:
     """Whether they mean it.
 
@@ -60,6 +62,7 @@ def ask(token: str) -> Response:
 
 
 @bp.post(PATH + "<token>")
+@public("recipients have no key: the link in their mail is signed")
 def unsubscribe(token: str) -> Response:
     """Suppress the mail that goes to many for this address: at the first press, and no less at the second.
 

@@ -8,6 +8,7 @@ from flask import Response
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictInt, WithJsonSchema
 
 from fencepost import egress, ids, webhooks
+from fencepost.api_keys import Scope
 from fencepost.definitions import Shape
 from fencepost.errors import Conflict, Invalid, Problem
 from fencepost.fields import OneLine, wrong
@@ -15,6 +16,7 @@ from fencepost.logs import get_logger
 from fencepost.schedules import milliseconds
 from fencepost.store.pages import Cursor
 from fencepost.webhooks import Endpoint, MessageState, News, Secret
+from registry.access import needs
 from registry.answers.webhooks import (
     MessageAnswer,
     MessageList,
@@ -103,6 +105,7 @@ EXAMPLE = {"url": "https://example.com/fencepost", "types": ["email.bounced", "e
         409: problems(f"There are {MAX_OF_OWNER} already."),
     },
 )
+@needs(Scope.WEBHOOKS_WRITE)
 def create_webhook() -> Response:
     """Have an endpoint told of events
 
@@ -132,6 +135,7 @@ def create_webhook() -> Response:
 
 
 @bp.get("/webhooks", responses={200: answers(WebhookList, "One page of webhooks.", "Link")})
+@needs(Scope.WEBHOOKS_READ)
 def list_webhooks(query: PageQuery) -> Response:
     """List webhooks
 
@@ -142,6 +146,7 @@ def list_webhooks(query: PageQuery) -> Response:
 
 
 @bp.get("/webhooks/<webhook:webhook_id>", responses={200: answers(WebhookAnswer, "The webhook.")})
+@needs(Scope.WEBHOOKS_READ)
 def get_webhook(path: WebhookId) -> Response:
     """Read a webhook"""
     return Reply(webhook_answer(parts().store.webhooks.get(owner(), path.webhook_id))).response()
@@ -152,6 +157,7 @@ def get_webhook(path: WebhookId) -> Response:
     request_body=takes(WebhookChanges, {"enabled": True}),
     responses={200: answers(WebhookAnswer, "The webhook as it now is.")},
 )
+@needs(Scope.WEBHOOKS_WRITE)
 def change_webhook(path: WebhookId) -> Response:
     """Change a webhook
 
@@ -172,6 +178,7 @@ def change_webhook(path: WebhookId) -> Response:
 
 
 @bp.delete("/webhooks/<webhook:webhook_id>", responses={204: {"description": "It is gone, and its log with it."}})
+@needs(Scope.WEBHOOKS_WRITE)
 def delete_webhook(path: WebhookId) -> Response:
     """Delete a webhook"""
     p = parts()
@@ -189,6 +196,7 @@ def delete_webhook(path: WebhookId) -> Response:
         409: problems("Somebody else has just rotated it."),
     },
 )
+@needs(Scope.WEBHOOKS_WRITE)
 def rotate_webhook(path: WebhookId) -> Response:
     """Give a webhook a new secret
 
@@ -211,6 +219,7 @@ def rotate_webhook(path: WebhookId) -> Response:
         409: problems("It is off."),
     },
 )
+@needs(Scope.WEBHOOKS_WRITE)
 def test_webhook(path: WebhookId) -> Response:
     """Send a test event
 
@@ -229,6 +238,7 @@ def test_webhook(path: WebhookId) -> Response:
 @bp.get(
     "/webhooks/<webhook:webhook_id>/messages", responses={200: answers(MessageList, "One page of messages.", "Link")}
 )
+@needs(Scope.WEBHOOKS_READ)
 def list_webhook_messages(path: WebhookId, query: MessageQuery) -> Response:
     """Read what a webhook was told
 
@@ -245,6 +255,7 @@ def list_webhook_messages(path: WebhookId, query: MessageQuery) -> Response:
     "/webhooks/<webhook:webhook_id>/messages/<webhook_message:message_id>/replay",
     responses={202: answers(MessageAnswer, "The message, which is sent again now."), 409: problems("It is off.")},
 )
+@needs(Scope.WEBHOOKS_WRITE)
 def replay_webhook_message(path: WebhookMessageId) -> Response:
     """Send a message again
 

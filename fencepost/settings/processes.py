@@ -16,6 +16,11 @@ class Registry(Section):
     """The largest request that carries messages: attachments travel in base64, a third longer than they are."""
     max_attachments_bytes: int = Field(10_485_760, gt=0, le=15_728_640)
     """What the attachments of one mail may hold together. A file is one document, of which MongoDB takes 16 MB."""
+    trust_loopback: bool = False
+    """Whether programs of this machine need no key. True in development alone; what a proxy forwards needs one in any case."""
+    key_pepper: SecretStr | None = None
+    """Under which the secrets of API keys are hashed, so that the database alone is not enough even to recognise one. Keys that
+    were made under another pepper open nothing."""
 
 
 class Frontend(Section):
@@ -26,6 +31,16 @@ class Frontend(Section):
     simulator_url: str | None = None
     """Where the inbox is, when mail goes to the simulator; pages link to it and say so in a banner."""
     timeout_seconds: float = Field(10, gt=0)
+    trust_loopback: bool = False
+    """Whether a browser on this machine is signed in by itself. True in development alone; what a proxy forwards is not."""
+    api_key: SecretStr | None = None
+    """The key that such a browser works with, where the registry asks for one."""
+    session_secret: SecretStr | None = None
+    """With what the cookies of those who signed in are sealed, the same for all replicas; without one, sessions end with the process."""
+    session_hours: float = Field(12, gt=0, le=24 * 30)
+    """How long after signing in one is asked for the key again."""
+    key_hint: str | None = None
+    """Where a person finds the first key; the sign-in page says it."""
     fault_report: str | None = None
     """The file that `make chaos` writes and a page shows; without one, docs/fault-report.md beside the packages."""
 

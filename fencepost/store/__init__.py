@@ -7,6 +7,7 @@ from datetime import datetime
 from pymongo.database import Database
 
 from fencepost import ids, settings
+from fencepost.store.api_keys import ApiKeys
 from fencepost.store.audit import Audits
 from fencepost.store.changes import Changes
 from fencepost.store.cluster import ClusterRecords
@@ -60,6 +61,7 @@ class Store:
     webhook_messages: WebhookMessages
     changes: Changes
     files: Files
+    api_keys: ApiKeys
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -89,6 +91,7 @@ class Store:
             WebhookMessages(database),
             Changes(database),
             Files(database),
+            ApiKeys(database),
         )
 
     def migrate(self) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pymongo.database import Database
 
 from fencepost.store import (
+    api_keys,
     deliveries,
     events,
     files,
@@ -70,6 +71,10 @@ def _index_files(database: Database[Document]) -> None:
     database.files.create_indexes(files.INDEXES)
 
 
+def _index_api_keys(database: Database[Document]) -> None:
+    database.api_keys.create_indexes(api_keys.INDEXES)
+
+
 MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0001_indexes", _create_indexes),
     ("0002_api_mail", _index_api_mail),
@@ -77,6 +82,7 @@ MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0004_webhooks", _index_webhooks),
     ("0005_events_by_message", _index_look_ups),
     ("0006_files", _index_files),
+    ("0007_api_keys", _index_api_keys),
 ]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 

@@ -39,4 +39,4 @@ def _running(project: Project) -> Iterator[Project]:
 @pytest.fixture
 def people(project: Project) -> People:
     """Those who write schedules and read mail."""
-    return People(project.registry_url, project.simulator_url)
+    return People(project.registry_url, project.simulator_url, key=project.first_key)

@@ -1,7 +1,7 @@
 """What people do: write schedules by the API, and read what arrived."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,17 @@ _TIMEOUT_SECONDS = 30
 class People:
     """HTTP clients of a registry and of the ledger of one simulator. Everything raises requests.RequestException."""
 
-    def __init__(self, registry_url: str, simulator_url: str, *, domain: str = "sandbox.example.com") -> None:
+    def __init__(
+        self,
+        registry_url: str,
+        simulator_url: str,
+        *,
+        domain: str = "sandbox.example.com",
+        key: Callable[[], str] = str,
+    ) -> None:
+        """`key` reads the API key to call with, anew each time that the registry is waited for; by default there is none."""
+        self._read_key = key
+        self._key: str | None = None
         self._registry_url = registry_url
         self._simulator_url = simulator_url
         self._domain = domain
@@ -26,6 +36,7 @@ class People:
 
     def wait_until_ready(self, seconds: float = 90) -> None:
         """The registry reaches all its servers and takes schedules."""
+        self._key = None  # fresh volumes have another
         eventually(self._is_ready, seconds=seconds, every=0.25)
 
     def schedule(self, at: datetime, recipients: Sequence[str], subject: str = "Once") -> str:
@@ -40,7 +51,9 @@ class People:
                 "text": "This mail is sent once.",
             },
         }
-        answer = self._session.post(f"{self._registry_url}/schedules", json=body, timeout=_TIMEOUT_SECONDS)
+        answer = self._session.post(
+            f"{self._registry_url}/schedules", json=body, headers=self.headers, timeout=_TIMEOUT_SECONDS
+        )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
@@ -50,7 +63,9 @@ class People:
             return list(pool.map(lambda recipient: self.schedule(at, [recipient]), recipients))
 
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
-        answer = self._session.get(f"{self._registry_url}{path}", params=query, timeout=_TIMEOUT_SECONDS)
+        answer = self._session.get(
+            f"{self._registry_url}{path}", params=query, headers=self.headers, timeout=_TIMEOUT_SECONDS
+        )
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -86,6 +101,13 @@ class People:
         schedule_id = self.schedule(datetime.now(UTC) + timedelta(seconds=3), ["ada@example.com"], subject)
         eventually(lambda: subject in [mail["subject"] for mail in self.mails(before)], seconds=60, every=0.25)
         return schedule_id
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What shows the registry who calls."""
+        if self._key is None:
+            self._key = self._read_key()
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     @property
     def _session(self) -> requests.Session:

@@ -48,6 +48,11 @@ class Project:
         files = [part for name in self._files for part in ("-f", name)]
         return self._run(*program, "-p", NAME, *files, *arguments)
 
+    def first_key(self) -> str:
+        """What set_up has written for the person who runs this."""
+        (container, *_) = self.containers("frontend")
+        return docker("exec", container, "cat", "/var/lib/fencepost-keys/first_key").strip()
+
     def containers(self, service: str | None = None) -> list[str]:
         """Ids, of those that have ended too."""
         labels = [f"label=com.docker.compose.project={NAME}"]

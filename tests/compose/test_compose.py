@@ -57,8 +57,9 @@ def test_ten_thousand_due_mails_arrive_once_each_and_every_sender_does_its_part(
 def test_people_read_the_mail_and_are_told_that_it_went_to_the_simulator(project: Project, people: People) -> None:
     people.expect_mail("For the inbox")
     assert "For the inbox" in requests.get(project.simulator_url, timeout=10).text
-    page = requests.get(project.frontend_url, timeout=10)
+    page = requests.get(project.frontend_url, timeout=10)  # it asks to sign in
     assert page.status_code == 200
+    assert "docker-compose exec frontend cat" in page.text
     assert project.simulator_url in page.text
 
 
@@ -81,7 +82,8 @@ def test_registries_scale_and_one_may_stop(project: Project, people: People) -> 
         leaving = subprocess.Popen(["docker", "stop", replicas[0]], stdout=subprocess.DEVNULL)
         answers = Counter[int]()
         while leaving.poll() is None or answers.total() < 200:
-            answers[requests.get(f"{project.registry_url}/schedules?limit=1", timeout=10).status_code] += 1
+            answer = requests.get(f"{project.registry_url}/schedules?limit=1", headers=people.headers, timeout=10)
+            answers[answer.status_code] += 1
         assert set(answers) == {200}
         assert inspect(replicas[0])["State"]["ExitCode"] == 0
         people.expect_mail("By the one that is left")
@@ -125,7 +127,7 @@ def test_the_secrets_file_leads_to_mailgun_and_a_wrong_key_burns_no_mail(
     project: Project, people: People, secrets_file: Path
 ) -> None:
     at_simulator = people.accepted()
-    mailgun = People(project.registry_url, project.mailgun_url, domain="mail.example.org")
+    mailgun = People(project.registry_url, project.mailgun_url, domain="mail.example.org", key=project.first_key)
     fill_in(secrets_file, API_KEY="key-with-a-slip")
     project.up()
     mailgun.wait_until_ready()
@@ -149,6 +151,16 @@ def test_the_secrets_file_leads_to_mailgun_and_a_wrong_key_burns_no_mail(
         assert (
             "key-that-a-person-got" not in str(inspect(container)["Config"]) or "mailgun" in inspect(container)["Name"]
         )
+
+
+def test_nothing_is_served_without_the_key_that_set_up_made_once(project: Project, people: People) -> None:
+    assert requests.get(f"{project.registry_url}/schedules", timeout=10).status_code == 401
+    key = project.first_key()
+    assert requests.get(f"{project.registry_url}/schedules", headers=people.headers, timeout=10).status_code == 200
+    project.up()
+    people.wait_until_ready()
+    assert project.first_key() == key
+    assert not [name for name, text in project.all_logs().items() if key in text]
 
 
 def test_without_the_volumes_it_starts_from_nothing(project: Project, people: People) -> None:

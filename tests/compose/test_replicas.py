@@ -21,13 +21,13 @@ MOST_IN_A_CLAIM = 25
 
 @pytest.fixture
 def people(replicated: Project) -> People:
-    return People(replicated.registry_url, replicated.simulator_url)
+    return People(replicated.registry_url, replicated.simulator_url, key=replicated.first_key)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_of_each_is_stopped(replicated: Project) -> None:
     """The first of each, which is MongoDB's primary and leads etcd as often as not."""
-    people = People(replicated.registry_url, replicated.simulator_url)
+    people = People(replicated.registry_url, replicated.simulator_url, key=replicated.first_key)
     people.wait_until_ready(180)
     for service in ("mongo", "etcd1"):
         (container,) = replicated.containers(service)

@@ -1,5 +1,6 @@
 """What can be seen of docker-compose.yml without an engine; tests/compose runs it on one."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -88,10 +89,30 @@ def test_logs_are_rotated() -> None:
 def test_settings_are_known_and_no_secret_stands_in_the_file_or_on_a_command_line() -> None:
     for name in OURS:
         variables = {key: value for key, value in SERVICES[name]["environment"].items() if "${" not in value}
-        load(variables)
-        assert not [key for key in variables if "KEY" in key or "PASSWORD" in key or "SECRET" in key]
+        files = {key.removesuffix("_FILE"): path for key, path in variables.items() if key.endswith("_FILE")}
+        plain = {key: value for key, value in variables.items() if key.removesuffix("_FILE") not in files}
+        load({**plain, **dict.fromkeys(files, "what is in the file")})
+        assert not [key for key in plain if re.search("KEY(?!_HINT)|PASSWORD|SECRET", key)]
+        assert all(path.startswith("/var/lib/fencepost-keys/") for path in files.values())
     for words in commands():
         assert not [word for word in words if "key" in word.lower() or "password" in word.lower()]
+
+
+def test_nobody_is_trusted_without_a_key_and_only_those_who_need_the_keys_see_them() -> None:
+    assert SERVICES["registry"]["environment"]["FENCEPOST_REGISTRY__TRUST_LOOPBACK"] == "false"
+    assert SERVICES["frontend"]["environment"]["FENCEPOST_FRONTEND__TRUST_LOOPBACK"] == "false"
+    production = load({"FENCEPOST_ENVIRONMENT": "production"})
+    assert not production.registry.trust_loopback
+    assert not production.frontend.trust_loopback
+    mounted = {
+        name: [path for path in SERVICES[name].get("volumes", ()) if path.startswith("keys:")] for name in SERVICES
+    }
+    assert {name: paths for name, paths in mounted.items() if paths} == {
+        "set_up": ["keys:/var/lib/fencepost-keys"],
+        "registry": ["keys:/var/lib/fencepost-keys:ro"],
+        "frontend": ["keys:/var/lib/fencepost-keys:ro"],
+    }
+    assert "keys" in FILE["volumes"]
 
 
 def test_what_holds_data_holds_it_in_a_named_volume() -> None:

@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, complete, and true of the API that serves it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -30,10 +31,12 @@ def test_the_api_is_as_documented(served: Stack, tmp_path: Path) -> None:
         assert operation["summary"], path
         for status in ("422", "default"):
             assert list(operation["responses"][status]["content"]) == ["application/problem+json"], path
+    described = tmp_path / "openapi.json"
+    described.write_text(json.dumps(without_security(document)))
     run = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", RULES, "run"),
-            *(f"{served.registry_url}/openapi.json", "--max-examples", "10", "--no-color"),
+            *(described, "--url", served.registry_url, "--max-examples", "10", "--no-color"),
         ],
         cwd=tmp_path,
         capture_output=True,
@@ -43,6 +46,13 @@ def test_the_api_is_as_documented(served: Stack, tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
     assert '"level": "error"' not in served.registry.log.read_text()
+
+
+def without_security(document: dict[str, Any]) -> dict[str, Any]:
+    """This registry trusts loopback, so no call needs a key. tests/integration/registry/test_access.py tries every kind of key."""
+    for _, operation in operations(document):
+        operation["security"] = []
+    return document
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """One whole Fencepost for the tests of a module, and Chromium tabs that watch what their pages ask for."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -142,6 +143,12 @@ def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
 @pytest.fixture
 def tab(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+def token_of(tab: Page) -> str:
+    """What each unsafe request of the page carries to show that it is the visitor's own."""
+    headers = json.loads(tab.locator("body").get_attribute("hx-headers") or "{}")
+    return str(headers["X-CSRF-Token"])
 
 
 def faults_of(tab: Page) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.pages.conftest import Site, faults_of
+from tests.e2e.pages.conftest import Site, faults_of, token_of
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.browser
@@ -197,7 +197,14 @@ def test_a_mail_page_that_is_old_says_who_was_sooner(tab: Page, site: Site, stor
     expect(tab.get_by_role("note")).to_contain_text("Weather for Reader 0 is unknown.")
     answer = tab.request.post(
         f"{site.url}/desk/decide",
-        form={"decision": "drop", "ids": late["id"], "reason": "late", "by": "Ada", "back": "mail"},
+        form={
+            "decision": "drop",
+            "ids": late["id"],
+            "reason": "late",
+            "by": "Ada",
+            "back": "mail",
+            "csrf": token_of(tab),
+        },
         headers={"Origin": site.url},
     )
     assert "somebody else had decided meanwhile" in answer.text()

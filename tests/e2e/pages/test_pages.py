@@ -305,7 +305,7 @@ def test_a_theme_is_remembered(tab: Page) -> None:
 
 
 def test_without_a_registry_the_pages_say_what_to_do(browser: Browser) -> None:
-    app = create_app(Settings(frontend=Frontend(registry_url="http://127.0.0.1:9")))
+    app = create_app(Settings(frontend=Frontend(registry_url="http://127.0.0.1:9", trust_loopback=True)))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()

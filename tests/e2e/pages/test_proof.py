@@ -108,7 +108,9 @@ class Pages:
 @pytest.fixture
 def pages(tmp_path: Path) -> Iterator[Pages]:
     report = tmp_path / "fault-report.md"
-    settings = Settings(frontend=Frontend(registry_url="http://127.0.0.1:9", fault_report=str(report)))
+    settings = Settings(
+        frontend=Frontend(trust_loopback=True, registry_url="http://127.0.0.1:9", fault_report=str(report))
+    )
     app = create_app(settings)
     registry = app.extensions[REGISTRY] = Pretended(settings.frontend)
     server = make_server("127.0.0.1", 0, app, threaded=True)

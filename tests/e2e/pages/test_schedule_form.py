@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, expect
 
-from tests.e2e.pages.conftest import Site, faults_of
+from tests.e2e.pages.conftest import Site, faults_of, token_of
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.browser
@@ -235,6 +235,8 @@ def test_a_form_that_is_sent_twice_makes_one_schedule(tab: Page, site: Site) -> 
         "text": "Hello",
         "key": "the-same-key",
     }
+    tab.goto("/schedules/new")
+    form["csrf"] = token_of(tab)
 
     def send(**changes: str) -> APIResponse:
         headers = {"Origin": site.url}

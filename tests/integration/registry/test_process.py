@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -155,12 +156,22 @@ def test_a_body_that_is_too_large_is_refused_in_words(start: StartsRegistry, pat
         assert f"{most} bytes" in refused.json()["detail"]
 
 
-def test_listening_to_the_world_is_said_in_the_log(start: StartsRegistry) -> None:
-    registry = start(FENCEPOST_REGISTRY__HOST="0.0.0.0")
-    eventually(lambda: has_logged(registry, "registry.exposed"))
-    [warning] = [line for line in log_lines(registry) if line["action"] == "registry.exposed"]
-    assert warning["level"] == "warning"
-    assert "no keys yet" in warning["message"]
+def test_a_revoked_key_is_refused_by_every_worker_within_a_second(start: StartsRegistry) -> None:
+    registry = start(WEB_CONCURRENCY="2")
+    eventually(lambda: get(registry, "/readyz").status_code == 200, seconds=30)
+    body = {"name": "Shop", "scopes": ["emails:read"]}
+    made = requests.post(f"{registry.url}/api-keys", json=body, timeout=10).json()
+
+    def statuses() -> set[int]:
+        """Of connections of their own, so that both workers are asked."""
+        headers = {"Authorization": f"Bearer {made['secret']}", "Connection": "close"}
+        return {requests.get(f"{registry.url}/emails", headers=headers, timeout=10).status_code for _ in range(20)}
+
+    assert statuses() == {200}
+    assert requests.delete(f"{registry.url}/api-keys/{made['id']}", timeout=10).ok
+    revoked = time.monotonic()
+    eventually(lambda: time.monotonic() - revoked >= 1, seconds=10)
+    assert statuses() == {401}
 
 
 def test_a_request_can_be_followed_through_the_log(start: StartsRegistry) -> None:

@@ -187,6 +187,8 @@ def test_no_secret_and_no_address_gets_into_logs_metrics_or_problems(
     canaries = {
         "FENCEPOST_PROVIDERS__MAILGUN__API_KEY": "key-canary123456",
         "FENCEPOST_REDIS__URL": "redis://u:canary654321@127.0.0.1:9/0",
+        "FENCEPOST_REGISTRY__KEY_PEPPER": "pepper-canary",
+        "FENCEPOST_REGISTRY__TRUST_LOOPBACK": "true",
     }
     settings = load({**canaries, "FENCEPOST_CONFIG_DIR": str(tmp_path)})
     api = Api(create_app(replace(parts, settings=settings)).test_client())
@@ -199,6 +201,11 @@ def test_no_secret_and_no_address_gets_into_logs_metrics_or_problems(
     api.post(f"{path}/pause", {"reason": "canary-reason"})
     api.delete(path)
     api.post("/schedules", text(message={"to": ["canary nonsense"]}), status=422)
+    secret = api.post("/api-keys", {"name": "Shop", "scopes": ["emails:read"]}, status=201)["secret"]
+    for used in (secret, secret[:-64] + "canary".ljust(64, "0"), "fp_live_canary"):
+        for path in ("/emails", "/schedules", "/api-keys/current"):
+            api.call("GET", path, headers={"Authorization": f"Bearer {used}"})
     said = "".join(capsys.readouterr()) + api.call("GET", "/metrics").text + api.call("GET", "/readyz").text
     assert "schedule.created" in said
     assert "canary" not in said
+    assert secret.rpartition("_")[2] not in said

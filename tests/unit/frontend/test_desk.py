@@ -12,6 +12,7 @@ from frontend.app import create_app
 from frontend.registry_client import Page, Refused
 from frontend.shapes import Email
 from frontend.views import REGISTRY
+from tests.support.pages import signed_in
 
 OWN = {"Origin": "http://localhost"}
 FULL = {"reason": " it\n came ", "by": " Ada ", "decision": "was_sent"}
@@ -50,7 +51,7 @@ class Pretended:
 
 @pytest.fixture
 def client() -> FlaskClient:
-    return create_app(Settings(frontend=Frontend(registry_url="http://127.0.0.1:9"))).test_client()
+    return signed_in(create_app(Settings(frontend=Frontend(registry_url="http://127.0.0.1:9"))))
 
 
 @pytest.fixture

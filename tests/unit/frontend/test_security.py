@@ -6,6 +6,7 @@ from flask.testing import FlaskClient
 from fencepost.settings import Frontend, Settings
 from frontend.app import create_app
 from frontend.security import is_known_host, is_own_page
+from tests.support.pages import signed_in
 
 OWN = "http://localhost:3000"
 
@@ -13,7 +14,7 @@ OWN = "http://localhost:3000"
 @pytest.fixture
 def client() -> FlaskClient:
     # Port 9 is the discard service: nothing listens there, so no page finds a registry.
-    return create_app(Settings(frontend=Frontend(registry_url="http://127.0.0.1:9"))).test_client()
+    return signed_in(create_app(Settings(frontend=Frontend(registry_url="http://127.0.0.1:9"))))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:3000", "localhost", "LOCALHOST:80", "[::1]:3000", "[::1]"])

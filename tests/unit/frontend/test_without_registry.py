@@ -7,6 +7,7 @@ from werkzeug.datastructures import MultiDict
 from fencepost.settings import Frontend, Settings
 from frontend.app import create_app
 from frontend.views import REGISTRY
+from tests.support.pages import signed_in
 
 OWN = {"Origin": "http://localhost"}
 
@@ -14,7 +15,7 @@ OWN = {"Origin": "http://localhost"}
 @pytest.fixture
 def client() -> FlaskClient:
     # Port 9 is the discard service: nothing listens there.
-    return create_app(Settings(frontend=Frontend(registry_url="http://127.0.0.1:9"))).test_client()
+    return signed_in(create_app(Settings(frontend=Frontend(registry_url="http://127.0.0.1:9"))))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import pytest
 
 from registry.hosts import host_name, is_known_host, is_own_page
-from registry.serving import is_loopback
 
 ALLOWED = ("127.0.0.1", "localhost", "[::1]", "Registry.Internal")
 
@@ -51,20 +50,3 @@ def test_other_names_are_not(host: str) -> None:
 )
 def test_a_page_writes_only_to_its_own_host(origin: str | None, fetch_site: str | None, own: bool) -> None:
     assert is_own_page(origin, fetch_site, "localhost:5000") is own
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("registry", False),
-    ],
-)
-def test_only_loopback_keeps_others_out(host: str, loopback: bool) -> None:
-    assert is_loopback(host) is loopback
