@@ -5,11 +5,12 @@ from collections.abc import Callable
 from flask_openapi import OpenAPI
 
 from fencepost import settings
-from fencepost.coordination.breakers import Breaker, Breakers, Report
+from fencepost.coordination.breakers import Breaker, Breakers
 from fencepost.coordination.cluster import read_cluster
 from fencepost.coordination.etcd import Etcd
 from fencepost.coordination.nudges import Nudger
 from fencepost.coordination.redis_client import connect, unreachable_if_it_fails
+from fencepost.coordination.reports import Report
 from fencepost.store import Store
 from fencepost.store.clock import DatabaseClock
 from registry.app import create_app

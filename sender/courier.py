@@ -26,10 +26,11 @@ from sender.delivering import Patience, broken_off, deliver
 from sender.effects import AskFence, Call, Effect, ReadFiles, Settle
 from sender.executor import Epochs, Executor
 from sender.files import FileReader
-from sender.health import Gate, Health
+from sender.health import Health
 from sender.outages import Outages
 from sender.passes import Claimed
 from sender.permits import Permits
+from sender.provider_health import Gate
 from sender.queue import Queue
 from sender.routes import Lane
 from sender.seats import Seat, Seats

@@ -150,6 +150,8 @@ class Housekeeper:
         traffic has returned, whoever raised it."""
         for name in self.settings.providers.order:
             breaker = self.health.breaker(name)
+            if breaker is None:
+                continue
             if breaker.state is not BreakerState.CLOSED:
                 # Again and again: another sender may have cleared it that had not heard yet.
                 self._quiet.discard(name)

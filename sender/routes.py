@@ -74,7 +74,7 @@ class Routes:
     def room(self, room: int) -> int:
         """How many may be claimed, where there is room for so many: none while no provider is usable, one to find out."""
         usable = [name for name, standing in self._standings.items() if standing.enabled and standing.share > 0]
-        finding_out = sum(self._health.breaker(name).state is BreakerState.HALF_OPEN for name in usable)
+        finding_out = sum(self._health.state(name) is BreakerState.HALF_OPEN for name in usable)
         return room if finding_out < len(usable) else min(room, finding_out)
 
     def seek(self, rows: Sequence[Delivery]) -> None:

@@ -8,6 +8,7 @@ from itertools import chain
 
 from fencepost import ids, settings
 from fencepost.coordination.redis_client import connect, unreachable_if_it_fails
+from fencepost.coordination.reports import Report
 from fencepost.coordination.scripts import Script
 from fencepost.failover import BreakerState
 
@@ -16,32 +17,6 @@ _MOST = 200
 _FORGET_SECONDS = 600
 """An open breaker of a provider that nobody has mail for is closed again after so long: it is tried when it is needed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How the calls to one provider ended since the last report."""
-
-    calls: int = 0
-    failures: int = 0
-    """Not accepted because of us or of the provider, or in doubt."""
-    succeeded: bool = False
-    """One was answered as it should be, whatever it said of its mail."""
-    refusals: int = 0
-    """Provably not accepted, in a row, after the last that was answered as it should be."""
-    doubts: int = 0
-    misconfigured: bool = False
-    began_seconds_ago: float = 0.0
-    """When the newest of the failed calls began."""
-    wait_seconds: float = 0.0
-    """It asked to be left alone for so long."""
-    probe: str = ""
-    """How the call that the grant was for ended: `ok`, `failed`, or `spent` where it told neither."""
-    reason: str = ""
-    wants: bool = False
-    """There is mail with which it can be found out whether it is well again."""
-    returns: bool = False
-    """The grant was not used."""
 
 
 @dataclass(frozen=True, slots=True)

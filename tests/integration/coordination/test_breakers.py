@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fencepost.coordination.breakers import Breakers, Report
+from fencepost.coordination.breakers import Breakers
+from fencepost.coordination.reports import Report
 from fencepost.failover import BreakerState
 from fencepost.settings import Settings
 from tests.support.eventually import eventually

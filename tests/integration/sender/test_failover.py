@@ -8,6 +8,9 @@ from threading import Event, Thread
 
 import pytest
 
+from fencepost.coordination.breakers import Breakers
+from fencepost.coordination.reports import Report
+from fencepost.failover import BreakerState
 from tests.support.eventually import eventually
 from tests.support.history import History, Row, states
 from tests.support.provider import Provider
@@ -147,6 +150,23 @@ def test_traffic_returns_by_itself_bit_by_bit_and_each_change_is_on_record_once(
     # While it was not well, one mail at a time found out.
     refused = pair.first.answers()["401"]
     assert refused <= 2 * SEATS + len([change for change in changes if change.became == "half_open"])
+
+
+def test_who_starts_while_a_provider_is_left_alone_finds_out_with_its_first_mail(make_world: MakesWorld) -> None:
+    world = make_world({**QUICKLY, "FENCEPOST_PROVIDERS__ORDER": "mailgun"})
+    earlier = Breakers(world.settings.redis, world.settings.failover, "a sender that was here before", 10)
+    refused = Report(calls=1, failures=1, refusals=1, misconfigured=True, reason="401: Forbidden")
+    assert earlier.sync({"mailgun": refused})["mailgun"].state is BreakerState.OPEN
+    earlier.close()
+    world.once(1, datetime.now(UTC).replace(microsecond=0))
+    world.start(1)
+    world.settled()
+    eventually(
+        lambda: [change.became for change in world.store.providers.changes("mailgun", 100)]
+        == ["closed", "recovering", "half_open", "open"],
+        seconds=20,
+    )
+    eventually(lambda: "provider.mailgun" not in alarms(world))
 
 
 def test_what_every_provider_refuses_for_too_long_fails_and_is_listed(

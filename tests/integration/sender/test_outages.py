@@ -159,7 +159,9 @@ def hold_for(world: World, end: datetime) -> None:
 def says_that_it_waits_for(name: str, world: World, sender: Sender) -> bool:
     """Whether /readyz and the log of a sender both name the server that is away."""
     check = world.readiness(sender)["checks"].get(name, {"ok": True})
-    said = [line for line in sender.lines() if line["action"] == "server.away" and line["server"] == name]
+    # A sender may hear from the others that a provider is away, without a call of its own.
+    away = {("server.away", name), ("provider.open", name)}
+    said = [line for line in sender.lines() if (line["action"], line.get("server", line.get("provider"))) in away]
     return not check["ok"] and bool(check["detail"]) and bool(said)
 
 

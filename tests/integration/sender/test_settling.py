@@ -19,8 +19,8 @@ def alarms(world: World) -> dict[str, str]:
 
 
 def test_what_was_accepted_is_found_and_what_was_not_is_held_with_an_alarm(make_world: MakesWorld) -> None:
-    world = make_world(QUICKLY)
-    # The rest is answered: a provider that leaves nothing but doubts is left alone for longer and longer.
+    # However many of its calls end in doubt, the provider is not left alone for that here.
+    world = make_world(QUICKLY | {"FENCEPOST_FAILOVER__CALLS_TO_JUDGE": "1000"})
     world.provider.dials(faults={"accept_and_500": 0.3, "refuse_500": 0.3}, seed=7)
     world.start(2, SEATS="20")
     world.once(40, world.soon(0))

@@ -2,11 +2,13 @@
 
 import io
 import json
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 
 from fencepost import logs
 from fencepost.errors import Unreachable
@@ -29,10 +31,13 @@ class HandClock:
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
+    stream, handlers = io.StringIO(), logging.root.handlers[:]
     logs.configure(Logging(format="json"), process="test", stream=stream)
     yield stream
-    logs.configure(Logging(), process="test")
+    # As it was: what other tests of this process log goes where they look for it.
+    structlog.reset_defaults()
+    logging.captureWarnings(False)
+    logging.root.handlers[:] = handlers
 
 
 def said(stream: io.StringIO) -> list[dict[str, Any]]:
