@@ -162,8 +162,10 @@ def test_who_starts_while_a_provider_is_left_alone_finds_out_with_its_first_mail
     world.start(1)
     world.settled()
     eventually(
-        lambda: [change.became for change in world.store.providers.changes("mailgun", 100)]
-        == ["closed", "recovering", "half_open", "open"],
+        lambda: (
+            [change.became for change in world.store.providers.changes("mailgun", 100)]
+            == ["closed", "recovering", "half_open", "open"]
+        ),
         seconds=20,
     )
     eventually(lambda: "provider.mailgun" not in alarms(world))
