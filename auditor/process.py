@@ -17,6 +17,7 @@ from fencepost.coordination.etcd import Etcd
 from fencepost.errors import Unreachable
 from fencepost.logs import get_logger
 from fencepost.metrics import Metrics
+from fencepost.outages import Outages
 from fencepost.settings import Settings
 from fencepost.status_server import Checks, StatusServer
 from fencepost.store import Store
@@ -24,7 +25,6 @@ from fencepost.store import Store
 log = get_logger(__name__)
 _RETRY_SECONDS = 1.0
 _STALLED_SECONDS = 300.0
-_STARTING = "starting"
 
 
 class AuditorProcess:
@@ -41,7 +41,7 @@ class AuditorProcess:
         self._lease = timedelta(seconds=options.lease_seconds)
         self._beaten_at = self._ended_at = self._clock.steady()
         self._renewed_at = 0.0
-        self._away, self._works = _STARTING, False
+        self._outages, self._starting, self._works = Outages(self._clock), True, False
         self._rounds: Rounds | None = None
         self._gauges = Gauges(Metrics(), lambda: self._clock.steady() - self._ended_at)
         self._status = StatusServer(
@@ -67,7 +67,7 @@ class AuditorProcess:
                 self._on_answer()
                 wait = self._settings.auditor.every_seconds - (self._clock.steady() - began)
             except Unreachable as error:
-                self._on_outage(error)
+                self._outages.note(error)
                 wait = _RETRY_SECONDS
             except Exception:
                 log.exception("A round of the audit broke; the next one follows.", action="audit.failed")
@@ -118,17 +118,13 @@ class AuditorProcess:
         return [view.shard for view in read_cluster(self._etcd).shards if view.holder]
 
     def _on_answer(self) -> None:
-        if self._away not in ("", _STARTING):
-            log.info("The auditor's servers answer.", action="server.back")
-        self._away = ""
-
-    def _on_outage(self, error: Unreachable) -> None:
-        if self._away != str(error):
-            log.warning("A server does not answer; the audit waits for it.", action="server.away", error=str(error))
-        self._away = str(error)
+        self._starting = False
+        for server in ("mongodb", "etcd"):
+            self._outages.over(server)
 
     def _checks(self) -> Checks:
-        return {"mongodb": (not self._away, self._away or "answers")}
+        away = "; ".join(self._outages.current().values()) or ("starting" if self._starting else "")
+        return {"mongodb": (not away, away or "answers")}
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()

@@ -13,6 +13,7 @@ from fencepost.clock import Clock
 from fencepost.errors import Unreachable
 from fencepost.failpoints import Failpoints
 from fencepost.logs import get_logger
+from fencepost.outages import Outages
 from fencepost.store import Store
 from fencepost.store.changes import Change, HistoryLost, Point, Progress, Reading
 from notifier.news import messages, news_of
@@ -36,15 +37,15 @@ class Follower:
         name: str,
         lease: timedelta,
         clock: Clock,
+        outages: Outages,
         failpoints: Failpoints,
         wrote: Callable[[int], None],
     ) -> None:
         """`wrote` is told how many new messages were written."""
         self._store, self._name, self._lease, self._clock = store, name, lease, clock
-        self._failpoints, self._wrote = failpoints, wrote
+        self._outages, self._failpoints, self._wrote = outages, failpoints, wrote
         self._renewed_at = 0.0
         self.reads = False
-        self.away = ""
         self.beaten_at = clock.steady()
 
     def run(self, stop: Event) -> None:
@@ -53,13 +54,9 @@ class Follower:
             wait = _IDLE_SECONDS
             try:
                 wait = self._turn(stop)
-                self.away = ""
+                self._outages.over("mongodb")
             except Unreachable as error:
-                if not self.away:
-                    log.warning(
-                        "A server does not answer; reading waits for it.", action="server.away", error=str(error)
-                    )
-                self.away = str(error)
+                self._outages.note(error)
             except Exception:
                 log.exception("Reading broke off; it goes on from what is on record.", action="notifier.failed")
             self.beaten_at = self._clock.steady()
@@ -115,6 +112,7 @@ class Follower:
             while not stop.is_set():
                 now = self._store.now()
                 changes = reading.read(_MOST, _COLLECT_SECONDS)
+                self._outages.over("mongodb")
                 anybody = self._write(changes) if changes else True
                 self.beaten_at = self._clock.steady()
                 if changes or self.beaten_at - saved_at > _IDLE_SECONDS:

@@ -14,6 +14,7 @@ from fencepost.failpoints import Failpoints
 from fencepost.logs import get_logger
 from fencepost.metrics import Metrics
 from fencepost.names import resolve
+from fencepost.outages import Outages
 from fencepost.settings import Settings
 from fencepost.status_server import Checks, StatusServer
 from fencepost.store import Store
@@ -37,9 +38,12 @@ class NotifierProcess:
         self._store = Store.open(settings.mongodb)
         failpoints = Failpoints.from_environment()
         self._gauges = Gauges(Metrics(), lambda: float(self._follower.reads))
-        self._dispatcher = Dispatcher(self._store, options, self._clock, failpoints, resolve, self._gauges.called)
+        self._outages, self._starting = Outages(self._clock), True
+        self._dispatcher = Dispatcher(
+            self._store, options, self._clock, failpoints, resolve, self._gauges.called, self._outages
+        )
         lease = timedelta(seconds=options.lease_seconds)
-        self._follower = Follower(self._store, self._name, lease, self._clock, failpoints, self._wrote)
+        self._follower = Follower(self._store, self._name, lease, self._clock, self._outages, failpoints, self._wrote)
         self._status = StatusServer(
             options.metrics_host,
             options.metrics_port,
@@ -69,9 +73,10 @@ class NotifierProcess:
         while not self._stop.is_set():
             try:
                 self._store.migrate()
+                self._starting = False
                 return
             except Unreachable as error:
-                self._dispatcher.away = str(error)
+                self._outages.note(error)
                 self._stop.wait(_RETRY_SECONDS)
 
     def _wrote(self, count: int) -> None:
@@ -83,7 +88,7 @@ class NotifierProcess:
         return self._clock.steady() - last < _STALLED_SECONDS
 
     def _checks(self) -> Checks:
-        away = self._dispatcher.away or self._follower.away
+        away = self._outages.current().get("mongodb") or ("starting" if self._starting else "")
         return {"mongodb": (not away, away or "answers")}
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:

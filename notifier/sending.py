@@ -13,6 +13,7 @@ from fencepost.egress import Resolve
 from fencepost.errors import NotFound, Unreachable
 from fencepost.failpoints import Failpoints
 from fencepost.logs import get_logger
+from fencepost.outages import Outages
 from fencepost.providers.http import HttpRequest, Reply
 from fencepost.providers.transport import Transport
 from fencepost.settings import Notifier
@@ -35,9 +36,10 @@ class Dispatcher:
         failpoints: Failpoints,
         resolve: Resolve,
         observe: Callable[[Result], None],
+        outages: Outages,
     ) -> None:
         self._store, self._options, self._clock, self._failpoints = store, options, clock, failpoints
-        self._resolve, self._observe = resolve, observe
+        self._resolve, self._observe, self._outages = resolve, observe, outages
         self._hold = timedelta(seconds=options.hold_seconds)
         self._lock = Lock()
         self._of_endpoint: Counter[str] = Counter()
@@ -45,7 +47,6 @@ class Dispatcher:
         self._spare: list[Transport] = []
         self._wake = Event()
         self._dice = random.Random()
-        self.away = ""
         self.beaten_at = clock.steady()
 
     def wake(self) -> None:
@@ -60,9 +61,9 @@ class Dispatcher:
                 try:
                     while not stop.is_set() and (message := self._take()):
                         threads.submit(self._send, message)
-                    self.away = ""
+                    self._outages.over("mongodb")
                 except Unreachable as error:
-                    self.away = str(error)
+                    self._outages.note(error)
                 self.beaten_at = self._clock.steady()
                 self._wake.wait(self._options.poll_seconds)
         for transport in self._spare:

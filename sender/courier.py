@@ -18,6 +18,7 @@ from fencepost.errors import FencepostError, Invalid, Problem, Unreachable
 from fencepost.failover import moves_on
 from fencepost.failpoints import Failpoints
 from fencepost.logs import Unforeseen, get_logger
+from fencepost.outages import Outages
 from fencepost.providers import Provider
 from fencepost.providers.http import Reply
 from fencepost.providers.transport import Transport
@@ -27,7 +28,6 @@ from sender.effects import AskFence, Call, Effect, ReadFiles, Settle
 from sender.executor import Epochs, Executor
 from sender.files import FileReader
 from sender.health import Health
-from sender.outages import Outages
 from sender.passes import Claimed
 from sender.permits import Permits
 from sender.provider_health import Gate

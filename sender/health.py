@@ -15,9 +15,9 @@ from fencepost.deliveries import Outcome
 from fencepost.errors import Unreachable
 from fencepost.failover import BreakerState, Standing, weights
 from fencepost.logs import Unforeseen, get_logger
+from fencepost.outages import Outages
 from fencepost.settings import Settings
 from fencepost.store.providers import Choice
-from sender.outages import Outages
 from sender.provider_health import Gate, ProviderHealth
 
 log = get_logger(__name__)

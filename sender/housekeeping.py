@@ -12,6 +12,7 @@ from fencepost.coordination.leases import ShardLeases
 from fencepost.errors import Misconfigured, Unreachable
 from fencepost.failover import BreakerState, alarm
 from fencepost.logs import Unforeseen, get_logger
+from fencepost.outages import Outages
 from fencepost.schedules import milliseconds
 from fencepost.settings import Settings
 from fencepost.store import Store
@@ -20,7 +21,6 @@ from sender.courier import Courier
 from sender.executor import Epochs, Executor
 from sender.health import Health
 from sender.loop import Loop
-from sender.outages import Outages
 from sender.rescuing import rescue
 from sender.timekeeper import ClockIsOff, Timekeeper
 

@@ -10,6 +10,7 @@ from fencepost.clock import Clock
 from fencepost.coordination.leases import ShardLeases
 from fencepost.errors import Misconfigured, Unreachable
 from fencepost.logs import Unforeseen, get_logger
+from fencepost.outages import Outages
 from fencepost.planning import Limits
 from fencepost.rules import RuleCache
 from fencepost.schedules import Schedule, milliseconds
@@ -19,7 +20,6 @@ from sender.claiming import claim_pending, hand_back
 from sender.courier import Courier
 from sender.effects import Decisions
 from sender.executor import Epochs, Executor
-from sender.outages import Outages
 from sender.passes import Claimed, Terms
 from sender.planning import plan_due
 from sender.routes import Routes

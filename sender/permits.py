@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from fencepost.clock import Clock
 from fencepost.coordination.limits import Limiter, Wanted
 from fencepost.errors import Unreachable
-from sender.outages import Outages
+from fencepost.outages import Outages
 from sender.routes import Lane, Lanes
 
 _AWAY_SECONDS = 0.25

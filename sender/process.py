@@ -19,6 +19,7 @@ from fencepost.errors import Unreachable
 from fencepost.failpoints import Failpoints
 from fencepost.logs import get_logger
 from fencepost.metrics import Metrics
+from fencepost.outages import Outages
 from fencepost.providers import create
 from fencepost.providers.transport import Transport
 from fencepost.schedules import milliseconds
@@ -35,7 +36,6 @@ from sender.health import Health
 from sender.housekeeping import Housekeeper
 from sender.look_ups import LookUps
 from sender.loop import Loop
-from sender.outages import Outages
 from sender.permits import Permits
 from sender.reconciler import Reconciler
 from sender.routes import Lanes, Routes

@@ -10,6 +10,7 @@ from fencepost.coordination.leases import ShardLeases
 from fencepost.deliveries import State
 from fencepost.errors import Unreachable
 from fencepost.logs import Unforeseen, get_logger
+from fencepost.outages import Outages
 from fencepost.reconciliation import Evidence, Reference, Trace, window_of
 from fencepost.schedules import milliseconds
 from fencepost.settings import Settings
@@ -18,7 +19,6 @@ from sender.effects import Effect, LookUp
 from sender.executor import Executor
 from sender.gauges import Gauges
 from sender.look_ups import LookUps
-from sender.outages import Outages
 from sender.reconciling import reconcile_all
 
 log = get_logger(__name__)

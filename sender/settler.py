@@ -7,9 +7,9 @@ from threading import Condition, Thread
 from fencepost.deliveries import Settlement
 from fencepost.errors import Unreachable
 from fencepost.logs import get_logger
+from fencepost.outages import Outages
 from sender.effects import SettleAll
 from sender.executor import Executor
-from sender.outages import Outages
 
 log = get_logger(__name__)
 

@@ -1,6 +1,7 @@
 """The connection: how it is opened, what its failures mean, inserting what is missing, and one command that
 gives many documents values of their own."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -72,6 +73,18 @@ def connect(options: settings.MongoDB) -> Database[Document]:
     except (ConfigurationError, InvalidURI, ValueError) as error:
         raise Misconfigured(f"FENCEPOST_MONGODB__URL: {error}") from None
     return client.get_database(options.database, codec_options=CodecOptions(tz_aware=True))
+
+
+class _Tidying(logging.Filter):
+    """Keeps quiet about a cursor that the driver could not close in the background, at a server that is away: that server ends it
+    by itself, and whoever used it has been told."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, ConnectionFailure)
+
+
+logging.getLogger("pymongo.client").addFilter(_Tidying())
 
 
 @contextmanager

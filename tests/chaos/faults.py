@@ -3,17 +3,17 @@
 import heapq
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from devstack.processes import Process
 from tests.chaos.ground import Ground
+from tests.chaos.providers import LATENCY, Providers
 from tests.chaos.scenario import BAD, Fault
 from tests.support.proxy import Proxy
 
 Undo = Callable[[], None]
-LATENCY = {"latency_ms": 15, "jitter_ms": 30}
-SLOW = {"latency_ms": 400, "jitter_ms": 800}
+SLOW: Mapping[str, float] = {"latency_ms": 400, "jitter_ms": 800}
 _DELAY_SECONDS = 0.3
 _LOSSES = 6
 
@@ -40,18 +40,19 @@ class Troublemaker:
     def __init__(
         self,
         ground: Ground,
-        provider_proxy: Proxy,
+        providers: Providers,
         fork: Callable[[], Victim],
         dial: Callable[..., None],
-        restart_registry: Callable[[], None],
+        restart: Callable[[str], None],
     ) -> None:
-        """`fork` begins another sender, `dial` sets the provider's shares of faults and its latency."""
+        """`fork` begins another sender, `dial` sets a provider's shares of faults and its latency, `restart` kills the registry or the
+        notifier and starts another."""
         self.done: list[dict[str, Any]] = []
         self.senders: list[Victim] = []
         self.spared = 0
         """So many of the first are never ended, only frozen."""
-        self._ground, self._fork, self._dial, self._restart_registry = ground, fork, dial, restart_registry
-        self._provider_proxy = provider_proxy
+        self._ground, self._fork, self._dial, self._restart = ground, fork, dial, restart
+        self._providers = providers
 
     def start(self, count: int) -> None:
         """Begin so many senders."""
@@ -74,8 +75,7 @@ class Troublemaker:
         record: dict[str, Any] = {"kind": fault.kind, "from": time.time(), "to": time.time()}
         self.done.append(record)
         if what in ("cut", "delay", "lose_replies", "swallow_replies", "swallow_requests"):
-            proxy = self._provider_proxy if target == "provider" else self._ground.proxy(target, fault.choice)
-            undo = self._trouble_network(proxy, what)
+            undo = self._trouble_network(self._proxy(target, fault.choice), what)
         else:
             undo = getattr(self, f"_{target}_{what}")(fault, record)
 
@@ -166,10 +166,19 @@ class Troublemaker:
         return lambda: None
 
     def _registry_kill(self, fault: Fault, record: dict[str, Any]) -> Undo:
-        self._restart_registry()
+        self._restart("registry")
+        return lambda: None
+
+    def _notifier_kill(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        self._restart("notifier")
         return lambda: None
 
     # -- network and provider ----------------------------------------------------------------------------------------
+
+    def _proxy(self, target: str, choice: int) -> Proxy:
+        if target == "provider":
+            return self._providers.proxy(self._providers.picked(choice))
+        return self._ground.proxy(target, choice)
 
     def _trouble_network(self, proxy: Proxy, what: str) -> Undo:
         match what:
@@ -182,8 +191,18 @@ class Troublemaker:
         return proxy.heal
 
     def _provider_bad(self, fault: Fault, record: dict[str, Any]) -> Undo:
-        self._dial(BAD, **SLOW)
-        return self._dial
+        return self._trouble_provider(fault, BAD, **SLOW)
+
+    def _provider_down(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        return self._trouble_provider(fault, {"503": 1}, **LATENCY)
+
+    def _provider_refuses(self, fault: Fault, record: dict[str, Any]) -> Undo:
+        return self._trouble_provider(fault, {"401": 1}, **LATENCY)
+
+    def _trouble_provider(self, fault: Fault, faults: Mapping[str, float], **latency: float) -> Undo:
+        name = self._providers.picked(fault.choice)
+        self._dial(faults, name=name, **latency)
+        return lambda: self._dial(name=name)
 
 
 def _revive(process: Process) -> None:

@@ -17,7 +17,11 @@ _PATHS = {
     "resume": ("POST", "/resume"),
     "delete": ("DELETE", ""),
     "trigger": ("POST", "/trigger"),
+    "cancel": ("POST", "/cancel"),
 }
+_CREATES = {"create": "/schedules", "post": "/emails"}
+_KEYED = ("create", "trigger", "post")
+"""Only what is sent with a key may be sent again: then both are one."""
 
 
 class Office:
@@ -52,16 +56,16 @@ class Office:
                 self._do(session, action)
 
     def _do(self, session: requests.Session, action: Action) -> None:
-        if action.verb == "create":
-            method, path, body = "POST", "/schedules", _body(action)
+        if action.verb in _CREATES:
+            method, path, body = "POST", _CREATES[action.verb], _body(action)
         elif action.schedule in self._ids:
             method, suffix = _PATHS[action.verb]
-            path, body = f"/schedules/{self._ids[action.schedule]}{suffix}", _body(action)
+            things = "/emails" if action.verb == "cancel" else "/schedules"
+            path, body = f"{things}/{self._ids[action.schedule]}{suffix}", _body(action)
         else:
             return  # whether it was written nobody knows
         sent = time.time()
-        # Only what is sent with a key may be sent again: then both are one.
-        headers = {"Idempotency-Key": secrets.token_hex(8)} if action.verb in ("create", "trigger") else {}
+        headers = {"Idempotency-Key": secrets.token_hex(8)} if action.verb in _KEYED else {}
         status, answer = self._ask(session, method, path, body, headers)
         doubt = status in (None, 503)
         while headers and (status in (None, 503) or _in_flight(status, answer)) and time.time() < sent + 24:
@@ -72,6 +76,10 @@ class Office:
         with self._lock:
             if action.verb == "create" and status == 201:
                 self._ids[action.schedule] = answer["id"]
+            if action.verb == "post" and status == 202:
+                self._ids[action.schedule] = next(
+                    email["id"] for email in answer["emails"] if email["to"] == action.sets["to"][0]
+                )
             self.calls.append(
                 {
                     "schedule": action.schedule,
@@ -117,6 +125,17 @@ def _body(action: Action) -> dict[str, Any] | None:
                     "subject": action.schedule,
                     "text": action.sets["text"],
                 },
+            }
+        case "post":
+            later = {"scheduled_at": action.sets["at"]} if action.sets["at"] else {}
+            return {
+                "from": "Fence Post <post@example.com>",
+                "to": list(action.sets["to"]),
+                "subject": action.schedule,
+                "text": action.sets["text"],
+                "on_unknown": action.sets["on_unknown"],
+                "priority": action.sets["priority"],
+                **later,
             }
         case "edit":
             changes = _timing(action.sets["rule"]) if "rule" in action.sets else {}

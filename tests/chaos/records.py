@@ -1,9 +1,7 @@
 """What is on record at the end of a run, read as plain data for the checker."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -12,31 +10,15 @@ from pymongo.database import Database
 _PARTS = {"once": ("at",), "interval": ("every",), "cron": ("expression", "timezone"), "rrule": ("rule", "timezone")}
 
 
-def read_requests(ledger: Path) -> list[dict[str, Any]]:
-    """Every request that the provider saw, from the simulator's own file."""
-    lines = [json.loads(line) for line in ledger.read_text().splitlines()]
-    return [
-        {
-            "delivery_id": line["delivery_id"],
-            "attempt": line["attempt"],
-            "at": line["at"],
-            "answer": line["answer"],
-            "accepted": line["mail"] is not None,
-            "recipients": line["mail"]["recipients"] if line["mail"] else [],
-            "text": line["mail"]["text"] if line["mail"] else None,
-        }
-        for line in lines
-    ]
-
-
 def read_records(database: Database[dict[str, Any]]) -> dict[str, Any]:
     """Schedules, live and archived, deliveries and skips."""
     # Live first: what is archived in between is in the archive then, and would be in neither the other way round.
     live = list(database.schedules.find())
     found = {row["_id"]: row for row in [*database.archive.find(), *live]}
+    subjects = {row["batch_id"]: row["definition"]["message"]["subject"] for row in database.messages.find()}
     return {
         "schedules": [_schedule(row) for row in found.values()],
-        "deliveries": [_delivery(row) for row in database.deliveries.find()],
+        "deliveries": [_delivery(row, subjects) for row in database.deliveries.find()],
         "skips": [
             {
                 "schedule_id": row["schedule_id"],
@@ -86,11 +68,13 @@ def _schedule(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _delivery(row: Mapping[str, Any]) -> dict[str, Any]:
+def _delivery(row: Mapping[str, Any], subjects: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": row["_id"],
         "schedule_id": row["schedule_id"],
         "occurrence_id": row["occurrence_id"],
+        "batch_id": row.get("batch_id"),
+        "mail": subjects.get(row.get("batch_id") or ""),
         "origin": row["origin"],
         "recipient": ",".join(to["email"] for to in row["to"]),
         "due_at": row["due_at"].timestamp(),

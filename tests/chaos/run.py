@@ -1,26 +1,25 @@
-"""One run: a fresh territory, three senders, a registry and a provider, a scenario in them, and its history."""
+"""One run: a fresh territory, three senders, a registry, a notifier and five providers, a scenario in them, and its history."""
 
-import itertools
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from devstack import probes
-from devstack.processes import Process, free_port
-from tests.chaos.faults import LATENCY, Troublemaker
+from devstack.processes import Process
+from tests.chaos import news, posts
+from tests.chaos.faults import Troublemaker
 from tests.chaos.ground import Ground
+from tests.chaos.listener import Listener
 from tests.chaos.people import Office
-from tests.chaos.records import read_listed, read_records, read_requests
+from tests.chaos.programs import Programs
+from tests.chaos.providers import Providers
+from tests.chaos.records import read_listed, read_records
 from tests.chaos.scenario import DIALS, SENDERS, Action, Scenario, scenario
 from tests.support.eventually import eventually
 from tests.support.nursery import Nursery, Sender
-from tests.support.provider import Provider
-from tests.support.proxy import Proxy
 from tests.support.slowness import slowness
 from tests.support.territory import Territory
 from tests.support.world import World
@@ -37,6 +36,9 @@ SETTINGS = {
     "FENCEPOST_SETTLEMENT__WINDOW_SECONDS": str(WINDOW_SECONDS),
     "FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "1,3,6,10",
     "FENCEPOST_SETTLEMENT__LOOK_UPS_PER_SECOND": "500",
+    "FENCEPOST_NOTIFIER__ALLOW_LOOPBACK": "true",
+    "FENCEPOST_NOTIFIER__HOLD_SECONDS": "6",
+    "FENCEPOST_NOTIFIER__LEASE_SECONDS": "2",
     # What was due long ago must not be purged before anybody has looked at it.
     "FENCEPOST_RETENTION__DAYS": "36500",
 }
@@ -58,15 +60,12 @@ class Site:
         self.ground = Ground(folder)
         self.nursery = Nursery()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FENCEPOST_")}
-        self.provider = Provider(folder, environment)
-        self.provider.process.start().wait_ready()
-        self.proxy = Proxy.before(self.provider.url).__enter__()
-        self.ledger = folder / "ledger" / "ledger.jsonl"
+        self.providers = Providers(folder, environment)
+        self.provider = self.providers.first
 
     def close(self) -> None:
         self.nursery.close()
-        self.proxy.__exit__(None, None, None)
-        self.provider.close()
+        self.providers.close()
         self.ground.close()
 
 
@@ -75,41 +74,33 @@ class Run:
 
     def __init__(self, site: Site, folder: Path, variables: Mapping[str, str] | None = None, **modules: str) -> None:
         """`modules` are other programs than the usual: `registry` and `sender`, each a command line after `python -m`."""
-        site.provider.forget()
+        site.providers.forget()
         self.site, self.folder = site, folder
         self._territory = Territory.fresh(site.ground.servers)
-        self._modules = modules
-        settings = {**self._territory.variables, **SETTINGS, **(variables or {})}
+        settings = {**self._territory.variables, **SETTINGS, **site.providers.variables(), **(variables or {})}
         self.world = World(site.nursery, site.provider, folder, settings)
-        self.world.variables |= {"FENCEPOST_PROVIDERS__MAILGUN__BASE_URL": site.proxy.url(site.provider.url)}
-        self.world.variables |= dict(variables or {})
-        self._registry_number = itertools.count(1)
+        self._programs = Programs(folder, self.world.variables, modules)
+        self.notifier = self._programs.start("notifier")
         self.registry = self._start_registry()
         self.office = Office(lambda: self.registry.url)
-        self._programs: list[Process] = []
-        fork = self._start_program if "sender" in modules else self.world.fork
-        self.trouble = Troublemaker(site.ground, site.proxy, fork, self.dial, self.restart_registry)
-        self._dial_seeds = itertools.count(1)
+        self.listener = Listener()
+        self._others: list[Process] = []
+        fork = self._start_other if "sender" in modules else self.world.fork
+        self.trouble = Troublemaker(site.ground, site.providers, fork, self.dial, self.restart)
         self.index_lag_ms, self.bad_dials = 0, True
 
-    def dial(self, faults: Mapping[str, float] = DIALS, **latency: float) -> None:
-        """The provider as it usually is, or with other shares of faults and latency."""
-        self.site.provider.dials(
-            seed=next(self._dial_seeds),
-            faults=dict(faults) if self.bad_dials else {},
-            hang_seconds=4,
-            index_lag_ms=self.index_lag_ms,
-            index_jitter_ms=500,
-            **(latency or LATENCY),
-        )
+    def dial(self, faults: Mapping[str, float] = DIALS, *, name: str = "", **latency: float) -> None:
+        """One provider, or all, as they usually are, or with other shares of faults and latency."""
+        shares = faults if self.bad_dials else {}
+        self.site.providers.dial(shares, name=name, index_lag_ms=self.index_lag_ms, **latency)
 
     def start(self, count: int = SENDERS) -> None:
-        """Senders that are ready, and a registry that answers."""
+        """Senders that are ready, a registry that answers, and a listener that is told of everything."""
         self.trouble.start(count)
-        started: list[Sender | Process] = [*self.world.senders, *self._programs]
-        for sender in started:
-            sender.wait_ready()
-        self.registry.wait_ready()
+        started: list[Sender | Process] = [*self.world.senders, *self._others, self.registry, self.notifier]
+        for program in started:
+            program.wait_ready()
+        self.listener.subscribe(self.registry.url)
 
     def play(self, seed: int, write: Callable[[int, int], Scenario] = scenario) -> Scenario:
         """The scenario of that seed, to the end of its last fault and its last call. `write` is told the seed and the first
@@ -138,9 +129,10 @@ class Run:
         for sender in self.trouble.senders:
             if sender.alive:
                 sender.resume()
-        self.site.proxy.heal()
+        self.site.providers.heal()
         self.site.ground.heal()
         self.registry.wait_ready()
+        self.notifier.wait_ready()
         self.bad_dials = False
         self.dial()
         healed = time.time()
@@ -163,11 +155,14 @@ class Run:
 
     def _history(self, healed: float, rested: str) -> dict[str, Any]:
         ended = time.time()
+        records = read_records(self.world.store.database)
         history = {
-            "calls": self.office.calls,
-            "requests": read_requests(self.site.ledger),
-            **read_records(self.world.store.database),
+            "calls": [call for call in self.office.calls if call["verb"] not in posts.VERBS],
+            "posts": [call for call in self.office.calls if call["verb"] in posts.VERBS],
+            "requests": self.site.providers.requests(),
+            **records,
             **read_listed(self.registry.url),
+            "told": self._told(records["deliveries"]),
             "faults": self.trouble.done,
             "began": self.began,
             "healed": healed,
@@ -181,43 +176,34 @@ class Run:
         (self.folder / "history.json").write_text(json.dumps(history, indent=1))
         return history
 
+    def _told(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What the listener heard, once it has heard of all of these, or does not within reason."""
+        with suppress(AssertionError):  # the checker says of which
+            eventually(lambda: not news.unheard(rows, self.listener.told), seconds=_PROGRESS_SECONDS, every=0.5)
+        return self.listener.told
+
     # -- programs ------------------------------------------------------------------------------------------------
 
-    def restart_registry(self) -> None:
-        """Kill it and start another at once, at another address."""
-        self.registry.kill()
-        self.registry = self._start_registry()
+    def restart(self, name: str) -> None:
+        """Kill the registry, or the notifier, and start another at once, at another address."""
+        if name == "notifier":
+            self.notifier.kill()
+            self.notifier = self._programs.start("notifier")
+        else:
+            self.registry.kill()
+            self.registry = self._start_registry()
 
     def _start_registry(self) -> Process:
-        port = free_port()
-        own = {"FENCEPOST_REGISTRY__PORT": str(port), "WEB_CONCURRENCY": "1"}
-        return Process(
-            "registry",
-            [sys.executable, "-m", self._modules.get("registry", "registry")],
-            url=f"http://127.0.0.1:{port}",
-            log=self.folder / f"registry-{next(self._registry_number)}.log",
-            ready=partial(probes.http_is_ready, f"http://127.0.0.1:{port}/readyz"),
-            environment={**os.environ, **self.world.variables, **own},
-        ).start()
+        registry = self._programs.start("registry")
+        self.site.providers.registry.lead_to(registry.url)
+        return registry
 
-    def _start_program(self) -> Process:
+    def _start_other(self) -> Process:
         """A sender that is no fork of the nursery's."""
-        port = free_port()
-        self._programs.append(
-            Process(
-                "sender",
-                [sys.executable, "-m", *self._modules["sender"].split()],
-                url=f"http://127.0.0.1:{port}",
-                log=self.folder / f"program-{len(self._programs) + 1}.log",
-                ready=partial(probes.http_is_ready, f"http://127.0.0.1:{port}/readyz"),
-                environment={**os.environ, **self.world.variables, "FENCEPOST_SENDER__METRICS_PORT": str(port)},
-            ).start()
-        )
-        return self._programs[-1]
+        self._others.append(self._programs.start("sender"))
+        return self._others[-1]
 
     def close(self) -> None:
-        for program in self._programs:
-            program.kill()
-        closers: list[Callable[[], object]] = [self.world.close, self.registry.kill, self._territory.clear]
-        for close in closers:
+        closers: list[Callable[[], object]] = [self.world.close, self._programs.close, self.listener.close]
+        for close in [*closers, self._territory.clear]:
             close()

@@ -13,6 +13,7 @@ SECONDS = 15
 
 _INTERVALS, _ONCE, _LONG_INTERVALS = 44, 14, 24
 _CALLS = 45
+_POSTS, _LONG_POSTS_SECONDS = 40, 2
 
 PROCESSES = {
     "sender.kill": (3, 0, 0),
@@ -27,13 +28,16 @@ PROCESSES = {
     "redis.stop": (1, 1, 4),
     "redis.flushall": (2, 0, 0),
     "registry.kill": (1, 0, 0),
+    "notifier.kill": (1, 0, 0),
 }
 NETWORK = {
     f"{server}.{what}": (1, 1, 4)
     for server in ("mongodb", "etcd", "redis", "provider")
     for what in ("cut", "delay", "lose_replies", "swallow_replies", "swallow_requests")
 }
-FAULTS = {**PROCESSES, **NETWORK, "provider.bad": (2, 2, 5)}
+PROVIDERS = {"provider.bad": (2, 2, 5), "provider.down": (2, 2, 6), "provider.refuses": (2, 2, 6)}
+"""One of them is at its worst; answers 503; refuses our key. Each has others take its mail."""
+FAULTS = {**PROCESSES, **NETWORK, **PROVIDERS}
 """Each kind with its weight, and the least and the most seconds that it lasts."""
 
 DIALS = {
@@ -63,7 +67,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Action:
-    """What one of the people does: `verb` to the schedule of that name, with these new values of its fields."""
+    """What one of the people does: `verb` to the schedule, or the mail, of that name, with these new values of its fields."""
 
     at: float
     person: int
@@ -90,7 +94,8 @@ def scenario(seed: int, begins: int) -> Scenario:
     """The run of this seed whose first instant is due at `begins`, seconds since 1970."""
     chance = random.Random(seed)
     first = tuple(_creations(chance, begins))
-    actions = sorted(_actions(chance, begins, first), key=lambda action: action.at)
+    mails = _mails(random.Random(f"mail {seed}"), begins, _POSTS, SECONDS)
+    actions = sorted([*_actions(chance, begins, first), *mails], key=lambda action: action.at)
     faults = tuple(_faults(chance, SECONDS, pause=(0.7, 2)))
     return Scenario(seed, begins, begins + SECONDS, first, tuple(actions), faults, chance.randrange(0, 1500))
 
@@ -112,6 +117,7 @@ def long_scenario(seed: int, begins: int, seconds: int) -> Scenario:
             {"text": f"Text {number}."} if verb == "edit" else _changes(chance, verb, number, of.sets["rule"], begins)
         )
         actions.append(Action(at, of.person, verb, of.schedule, sets))
+    actions += _mails(random.Random(f"mail {seed}"), begins, seconds // _LONG_POSTS_SECONDS, seconds)
     actions.sort(key=lambda action: action.at)
     faults = tuple(_faults(chance, seconds, pause=(3, 9)))
     return Scenario(seed, begins, ends, tuple(first), tuple(actions), faults, index_lag_ms=500)
@@ -124,6 +130,23 @@ def _creations(chance: random.Random, begins: int) -> Iterator[Action]:
     for number in range(_ONCE):
         rule = {"type": "once", "at": _iso(begins + chance.randrange(1, SECONDS))}
         yield _creation(-3, number, f"once-{number}", rule, chance, recipients=chance.choice([1, 2, 3]))
+
+
+def _mails(chance: random.Random, begins: int, count: int, seconds: int) -> Iterator[Action]:
+    """Mail by API, at once or a little later; some of the latter is cancelled, in time or not."""
+    for number in range(count):
+        name, at = f"mail-{number}", chance.uniform(0, seconds - 1)
+        later = chance.choice([0, 0, 0, chance.uniform(2, 6)])
+        sets = {
+            "to": [f"{name}-{index}@example.com" for index in range(chance.choice([1, 1, 1, 2, 3]))],
+            "text": f"The text of {name}.",
+            "on_unknown": chance.choice(["hold", "resend"]),
+            "priority": chance.choice(["high", "normal", "low"]),
+            "at": _iso(begins + at + later) if later else None,
+        }
+        yield Action(at, number % PEOPLE, "post", name, sets)
+        if later and chance.random() < 0.7:
+            yield Action(at + chance.uniform(0.5, later + 0.5), number % PEOPLE, "cancel", name, {})
 
 
 def _interval(begins: int, every: str, offset: int, ends: int) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What MongoDB's failures mean to who called: ask again, or a mistake of ours."""
 
+import logging
+
 import pytest
 from pymongo.errors import (
     AutoReconnect,
@@ -52,3 +54,11 @@ def test_a_server_that_is_not_the_one_to_ask_is_unreachable(error: PyMongoError)
 def test_a_refusal_and_a_mistake_of_ours_stay_what_they_are(error: PyMongoError) -> None:
     with pytest.raises(type(error)), answering():
         raise error
+
+
+@pytest.mark.parametrize(("error", "said"), [(AutoReconnect("connection closed"), 0), (KeyError("a bug"), 1)])
+def test_a_cursor_that_could_not_be_closed_at_a_server_that_is_away_is_no_news(
+    error: Exception, said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("pymongo.client").error("MongoClient background task encountered an error:", exc_info=error)
+    assert len(caplog.records) == said

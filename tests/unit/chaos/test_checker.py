@@ -46,6 +46,8 @@ def row(at: float, state: str = "accepted", number: int = 0, **changes: Any) -> 
     attempt = {"no": 1, "claimed_at": at, "outcome": state, "sender": "host-1-ab"}
     return {
         "id": f"eml_{at - T:g}_{number}",
+        "mail": None,
+        "batch_id": None,
         "schedule_id": "sch_1",
         "occurrence_id": f"occ_{at - T:g}",
         "origin": "schedule",
@@ -60,6 +62,7 @@ def row(at: float, state: str = "accepted", number: int = 0, **changes: Any) -> 
 
 def request(at: float, answer: str = "ok", *, accepted: bool = True, after: float = 0.1, **changes: Any) -> Any:
     return {
+        "provider": "mailgun",
         "delivery_id": f"eml_{at - T:g}_0",
         "attempt": 1,
         "at": at + after,
@@ -71,12 +74,19 @@ def request(at: float, answer: str = "ok", *, accepted: bool = True, after: floa
     }
 
 
+def news(at: float, kind: str = "email.accepted", number: int = 1) -> dict[str, Any]:
+    row_id = f"eml_{at - T:g}_0"
+    return {"id": f"whm_{row_id}_{number}", "type": kind, "email_id": row_id, "body": kind, "verified": True}
+
+
 @pytest.fixture
 def good() -> History:
-    """One schedule, due at T+2, 4, 6 and 8, with all its mail accepted."""
+    """One schedule, due at T+2, 4, 6 and 8, with all its mail accepted, and everything told."""
     instants = [T + 2, T + 4, T + 6, T + 8]
     return {
         "calls": [create()],
+        "posts": [],
+        "told": [news(at) for at in instants],
         "requests": [request(at) for at in instants],
         "schedules": [
             {
@@ -309,6 +319,7 @@ def test_what_a_pause_takes_away_is_cancelled_or_skipped_and_not_lost(good: Hist
     pause_at_5(good)
     good["deliveries"], good["requests"] = good["deliveries"][:2], good["requests"][:1]
     good["deliveries"][1]["state"] = "cancelled"
+    good["told"] = [news(T + 2), news(T + 4, "email.cancelled")]
     assert {problem.partition(":")[0] for problem in check(good)} == {"lost"}, "T+6 and T+8 are on no record"
     good["skips"].append({"schedule_id": "sch_1", "from": T + 6, "to": T + 8, "reason": "paused"})
     assert check(good) == []

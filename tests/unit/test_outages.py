@@ -13,8 +13,8 @@ import structlog
 from fencepost import logs
 from fencepost.errors import Unreachable
 from fencepost.logs import Unforeseen, get_logger
+from fencepost.outages import Outages
 from fencepost.settings import Logging
-from sender.outages import Outages
 
 
 class HandClock:
