@@ -1,5 +1,5 @@
 """Senders that are killed and frozen."""
 
-from tests.support.worlds import _provider, make_world, nursery, provider, world
+from tests.support.worlds import _fallback, _provider, fallback, make_world, nursery, provider, world
 
-__all__ = ["_provider", "make_world", "nursery", "provider", "world"]
+__all__ = ["_fallback", "_provider", "fallback", "make_world", "nursery", "provider", "world"]
