@@ -19,14 +19,13 @@ A call without an answer may have happened or not, and both are allowed: it is n
 All instants are seconds since 1970.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from tests.chaos import news, posts
-from tests.chaos.expected import Call, Story
+from tests.chaos import edits, news, posts
+from tests.chaos.expected import Story
 
 History = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -82,10 +81,11 @@ class _Run:
         yield self._nothing_was_asked_for_again_by_guess()
         yield self._what_is_in_doubt_is_listed()
         yield self._nothing_was_early_or_late_without_cause()
-        yield self._nothing_was_called_for_after_a_stop()
-        yield self._the_last_edit_is_stored()
-        yield self._the_text_is_that_of_the_version()
         rows = list(self.rows.values())
+        of_stories = [
+            (self.stories[name], row) for row in rows if (name := self.names.get(row["schedule_id"])) in self.stories
+        ]
+        yield from edits.rules(self.stories, self.stored, of_stories, self.accepted)
         yield from posts.rules(self.posts, [row for row in rows if row["origin"] == "api"], self.accepted)
         yield from news.rules(rows, self.history["told"], self.accepted)
 
@@ -211,50 +211,6 @@ class _Run:
             fault["from"] <= at and fault["to"] + recovery >= due_at for fault in self.history["faults"]
         )
 
-    # -- edits -------------------------------------------------------------------------------------------------------
-
-    def _nothing_was_called_for_after_a_stop(self) -> Iterator[str]:
-        """What people stopped is not claimed any more, until they have it go on."""
-        for delivery, taken in self.accepted.items():
-            row = self.rows.get(delivery)
-            story = self.stories.get(self.names.get(row["schedule_id"], "")) if row else None
-            if row is None or story is None or row["origin"] != "schedule":
-                continue
-            claimed = {attempt["no"]: attempt["claimed_at"] for attempt in row["attempts"]}
-            for request in taken:
-                for stop in _stops(story, row["due_at"]):
-                    if stop[0] < claimed.get(request["attempt"], 0) < stop[1]:
-                        yield f"not stopped: {self._name(row)} was claimed after a stop that had been answered"
-
-    def _the_last_edit_is_stored(self) -> Iterator[str]:
-        for name, story in self.stories.items():
-            stored = self.stored.get(name)
-            if stored is None:
-                if story.created and story.created.happened:
-                    yield f"lost: the schedule {name}, which was answered with {story.created.status}, is not stored"
-                continue
-            for field in ("text", "rule", "paused", "deleted"):
-                allowed = story.values(field, math.inf)
-                if field == "deleted" and stored["archived"]:
-                    continue  # what had ended and was archived by itself is deleted as it is
-                if stored[field] not in allowed:
-                    yield f"lost edit: {field} of {name} is {stored[field]!r}, and {allowed!r} was acknowledged last"
-
-    def _the_text_is_that_of_the_version(self) -> Iterator[str]:
-        for delivery, taken in self.accepted.items():
-            row = self.rows.get(delivery)
-            story = self.stories.get(self.names.get(row["schedule_id"], "")) if row else None
-            if row is None or story is None:
-                continue
-            allowed = story.values("text", row["due_at"])
-            if row["origin"] == "trigger":
-                allowed = [
-                    text for call in story.calls if call.verb == "trigger" for text in _texts_during(story, call)
-                ]
-            for request in taken:
-                if request["text"] not in allowed:
-                    yield f"wrong text: {self._name(row)} says {request['text']!r}, and its version {allowed!r}"
-
     def _name(self, row: Row) -> str:
         outcomes = ", ".join(str(attempt.get("outcome")) for attempt in row["attempts"])
         schedule = row["mail"] or self.names.get(row["schedule_id"], row["schedule_id"])
@@ -284,34 +240,27 @@ def _one_state(story: Story, at: float, recipient: str, rows: list[Row], skip: R
         yield f"skipped without a cause: {what} ({skip['reason']})"
 
 
-def _stops(story: Story, due_at: float) -> Iterator[tuple[float, float]]:
-    """When the schedule was surely stopped for an instant that was due by then: from the stop's answer to when it may have
-    gone on."""
-    for call in story.calls:
-        if call.verb in ("pause", "delete") and call.happened and call.earliest >= due_at:
-            resumes = (one.earliest for one in story.calls if one.verb == "resume" and one.latest > call.earliest)
-            yield call.latest, min(resumes, default=math.inf) if call.verb == "pause" else math.inf
-
-
-def _texts_during(story: Story, call: Call) -> list[Any]:
-    edits = [one.sets["text"] for one in story.calls if "text" in one.sets and call.earliest < one.latest < call.latest]
-    return [*story.values("text", call.earliest), *edits, *story.values("text", min(call.latest, 1e12))]
-
-
 def _clock(at: float) -> str:
     """Seconds within the hour: enough to find it in a log."""
     return f"{int(at) // 60 % 60:02}:{at % 60:06.3f}"
 
 
 def counts(history: History) -> Mapping[str, int]:
-    """How many mails are in which state, how many were accepted, and how many of those without anybody knowing."""
+    """How many mails are in which state, how many were accepted, how many of those without anybody knowing, how many were asked of
+    more than one provider, and how much was told of them."""
     states = Counter(row["state"] for row in history["deliveries"])
     accepted = Counter(request["delivery_id"] for request in history["requests"] if request["accepted"])
     known = {row["id"] for row in history["deliveries"] if row["state"] in SENT}
+    asked: dict[str, set[str]] = defaultdict(set)
+    for request in history["requests"]:
+        asked[request["delivery_id"]].add(request["provider"])
     return {
         **{state: states[state] for state in sorted(states)},
         "mails": states.total(),
+        "by_api": sum(row["origin"] == "api" for row in history["deliveries"]),
         "sent": len(accepted),
+        "moved": sum(len(providers) > 1 for providers in asked.values()),
+        "told": len({event["id"] for event in history["told"]}),
         "duplicated": sum(count - 1 for count in accepted.values()),
         "sent_but_unrecorded": sum(delivery not in known for delivery in accepted),
     }

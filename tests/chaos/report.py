@@ -22,8 +22,8 @@ def report(runs: Sequence[Row], versions: Mapping[str, str], today: datetime | N
         "# Fault report",
         "",
         f"{today or datetime.now(UTC):%Y-%m-%d}, `make chaos SEEDS={len(seeds)} FIRST_SEED={seeds[0]}`, on {servers}:"
-        f" {len(runs)} runs. Each run is a fresh cluster of three senders, a registry and a provider on a three-member MongoDB"
-        " replica set, etcd and Redis.",
+        f" {len(runs)} runs. Each run is a fresh cluster of three senders, a registry, a notifier and five providers on a"
+        " three-member MongoDB replica set, etcd and Redis.",
         "",
         "| | |",
         "|---|---|",
@@ -31,14 +31,17 @@ def report(runs: Sequence[Row], versions: Mapping[str, str], today: datetime | N
             ("seeds", f"{seeds[0]} to {seeds[-1]}"),
             ("occurrences", sum(run["occurrences"] for run in runs)),
             ("mails on record", total["mails"]),
-            ("accepted by the provider", total["sent"]),
+            ("of these by POST /emails", total["by_api"]),
+            ("accepted by a provider", total["sent"]),
+            ("asked of more than one provider", total["moved"]),
+            ("facts told to an endpoint of webhooks", total["told"]),
             ("**duplicated**", f"**{total['duplicated']}**"),
             ("**lost**", f"**{lost}**"),
             ("sent but not recorded as sent", total["sent_but_unrecorded"]),
             ("unknown at the end", total["unknown"]),
             ("held, listed and with an alarm", total["held"]),
-            ("failed: refused by the provider", total["failed"]),
-            ("cancelled: a pause, a delete or an edit took it back", total["cancelled"]),
+            ("failed: refused by a provider", total["failed"]),
+            ("cancelled: a pause, a delete, an edit or a person took it back", total["cancelled"]),
             ("broken rules of the checker", broken),
             ("API calls without an answer", sum(run["calls_without_answer"] for run in runs)),
             ("left unknown by one killed sender, at most", max(run["death_unknown"] for run in runs)),
@@ -61,7 +64,7 @@ def report(runs: Sequence[Row], versions: Mapping[str, str], today: datetime | N
         "|---|---|",
         *_table(*sorted(faults.items())),
         "",
-        f"## The provider's answers: {answers.total()} requests",
+        f"## The providers' answers: {answers.total()} requests",
         "",
         "| answer | times |",
         "|---|---|",
@@ -147,7 +150,7 @@ def soak_section(
 
 _HOW_TO_READ = (
     "How to read it: the verdict is that of a checker that shares no code with Fencepost; it compares what people asked of the"
-    " API, the provider's own ledger, and what is on record in the end. Duplicated and lost must be 0: a mail accepted twice,"
+    " API, the providers' own ledgers, what is on record in the end, and what an endpoint of webhooks was told. Duplicated and lost must be 0: a mail accepted twice,"
     " and a due instant that is on no record. Held is the price of a lost reply under `on_unknown: hold` (about half of the"
     " schedules here) when the provider's records show no trace: nobody guesses, a person decides. All frozen processes went on"
     " within the settling window of 14 s, which is what `resend` relies on; clocks are one machine's. A killed sender leaves more"

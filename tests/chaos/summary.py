@@ -41,7 +41,7 @@ def summary(seed: int, history: History, problems: Sequence[str]) -> Summary:
         counts=counts(history),
         faults=dict(Counter(fault["kind"] for fault in history["faults"])),
         answers=dict(Counter(request["answer"] for request in history["requests"])),
-        calls_without_answer=sum(call["status"] is None for call in history["calls"]),
+        calls_without_answer=sum(call["status"] is None for call in [*history["calls"], *history["posts"]]),
         calm=calm,
         troubled=troubled,
         death_unknown=unknown,

@@ -9,6 +9,7 @@ from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
 from fencepost.deliveries import Author, Delivery, Outcome, OutcomeKind, Settlement, State, occurrence_of, schedule_of
 from fencepost.events import Event, EventKind
 from fencepost.messages import Mail
+from fencepost.reconciliation import Reference, Trace
 from fencepost.schedules import Schedule
 from sender.effects import Decisions, Effect, ReadOpen
 from sender.passes import Claimed
@@ -16,6 +17,7 @@ from tests.simulation.deliveries import Deliveries
 from tests.simulation.hooks import Hooks
 from tests.simulation.provider import Fate, Provider
 from tests.simulation.redis import Server
+from tests.simulation.routing import PROVIDERS
 from tests.simulation.runs import Variant
 from tests.simulation.sender import Sender, Terms
 from tests.simulation.steps import Steps
@@ -63,6 +65,15 @@ class ErrorsAreFailures(Provider):
         if outcome.kind is OutcomeKind.UNKNOWN:
             return Outcome(OutcomeKind.UNAVAILABLE, "The provider answered 500.", status=500)
         return outcome
+
+
+class AsksAnother(Provider):
+    """The records that are read are those of another provider than the one that was called."""
+
+    def _trace(self, reference: Reference) -> Trace:
+        return super()._trace(
+            replace(reference, provider=next(name for name in PROVIDERS if name != reference.provider))
+        )
 
 
 class SettlesByState(Deliveries):
@@ -155,6 +166,7 @@ BROKEN = {
     "the fence is off": Variant(server=FenceOff),
     "a lock with tokens, and no records": Variant(server=LockOnly),
     "a 5xx is a failure": Variant(provider=ErrorsAreFailures),
+    "the records of another provider": Variant(provider=AsksAnother),
     "settled without the attempt's id": Variant(deliveries=SettlesByState),
     "settled without the state": Variant(deliveries=SettlesByAttempt),
     "two people decide about one mail": Variant(deliveries=TellsEverybody),

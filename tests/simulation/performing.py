@@ -20,6 +20,7 @@ from tests.simulation.engine import Engine, Process
 from tests.simulation.leases import Leases
 from tests.simulation.provider import Provider
 from tests.simulation.redis import Redis
+from tests.simulation.routing import Routing, Single
 from tests.simulation.steps import Sleep, Steps
 from tests.simulation.store import SimulatedStore
 from tests.simulation.watch import Watch
@@ -55,6 +56,9 @@ class Options:
     window: Window = _WINDOW
 
 
+_ALONE = Single()
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all senders share."""
@@ -66,6 +70,7 @@ class Surroundings:
     watch: Watch
     numbers: Iterator[int]
     options: Options
+    routing: Routing = _ALONE
 
 
 class Hands:
@@ -100,7 +105,8 @@ class Hands:
                 step = _sending(decisions, answer)
 
     def delivering(self, item: Claimed) -> Decisions[Settlement]:
-        return deliver(item, self._options.patience, LINKS, self.clock, self._engine.random.random())
+        chance, moves_on = self._engine.random.random(), self._around.routing.moves_on
+        return deliver(item, self._options.patience, LINKS, self.clock, chance, moves_on)
 
     def deliver(self, item: Claimed) -> Steps[None]:
         """W4 to W7 of one delivery."""

@@ -1,4 +1,4 @@
-"""The provider: what it accepts, what it answers, and what its records show after a while."""
+"""The providers: what they accept, what they answer, and what the records of each show after a while."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -35,8 +35,9 @@ _SILENT = {Fate.SILENCE, Fate.ACCEPTED_SILENCE}
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """One entry of the ledger."""
+    """One entry of the ledger, which is of all providers together."""
 
+    provider: str
     delivery_id: str
     attempt_no: int
     subject: str
@@ -106,7 +107,8 @@ class Provider:
 
     def _trace(self, reference: Reference) -> Trace:
         now = self._time.milliseconds
-        if any(entry.indexed_at <= now for entry in self.ledger[reference.delivery_id]):
+        entries = [entry for entry in self.ledger[reference.delivery_id] if entry.provider == reference.provider]
+        if any(entry.indexed_at <= now for entry in entries):
             return Trace(Evidence.ACCEPTED, "The records show it.", receipt=f"<{reference.message_id}>")
         if self._random.random() < self.unreadable:
             return Trace(Evidence.UNREADABLE, "The records could not be read.")
@@ -114,7 +116,7 @@ class Provider:
 
     def _accept(self, name: str, mail: Mail) -> None:
         now, lag = self._time.milliseconds, self._random.random() * self.lag_seconds
-        entry = Accepted(mail.delivery_id, mail.attempt_no, mail.subject, now, now + round(lag * 1000))
+        entry = Accepted(name, mail.delivery_id, mail.attempt_no, mail.subject, now, now + round(lag * 1000))
         self.on_its_way[mail.delivery_id] -= 1
         self.ledger[mail.delivery_id].append(entry)
         self._happens(entry)

@@ -21,6 +21,7 @@ from tests.simulation.people import Registry, wish
 from tests.simulation.performing import Options, Surroundings
 from tests.simulation.provider import Provider
 from tests.simulation.redis import Redis, Server
+from tests.simulation.routing import Failover
 from tests.simulation.sender import Sender
 from tests.simulation.steps import Sleep, Steps, at_once
 from tests.simulation.store import Schedules, SimulatedStore
@@ -100,7 +101,9 @@ class _World:
         self._hooks = variant.hooks(self.store, self._clock(), random)
         watch.store, watch.provider = self.store, self._provider
         self._names = count(1)
-        self._around = Surroundings(engine, self.store, self._redis, self._provider, watch, count(1), variant.options)
+        self._around = Surroundings(
+            engine, self.store, self._redis, self._provider, watch, count(1), variant.options, Failover(random)
+        )
         self._trouble = Troublemaker(engine, self._redis, self._etcd, self._hire)
         self._schedules = [self._schedule(index) for index in range(random.randint(1, 2))]
 

@@ -23,7 +23,6 @@ from tests.simulation.clocks import SimulatedClock
 from tests.simulation.leases import Leases
 from tests.simulation.performing import RETENTION, Hands, Surroundings
 from tests.simulation.steps import Sleep, Steps
-from tests.support.routes import Always
 
 T = TypeVar("T")
 RULES = RuleCache()
@@ -195,7 +194,7 @@ class Sender(Hands):
             sender=self.process.name,
             tokens=tokens,
             epoch=epoch,
-            router=Always(),
+            router=self._around.routing,
             claim_id=f"c{next(self._numbers)}",
             deadline=now + timedelta(seconds=options.attempt_seconds),
             deadline_steady=steady + options.attempt_seconds,

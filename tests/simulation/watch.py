@@ -133,6 +133,8 @@ class Watch:
         self._called.add(attempt["id"])
         self._must(self.claimed.get(attempt["id"]) == process, f"{process} calls for an attempt of another's")
         self._must(attempt["provider"] == provider, "the provider that is called is not the one on record")
+        if any("called_at" in earlier and earlier["provider"] != provider for earlier in row["attempts"]):
+            self.seen["asked of another provider"] += 1
         self._must(self._frozen(row), f"{short(name)} is called before its instant is frozen")
         self._calling[name, mail.attempt_no] = attempt["id"]
         stalled = self._time.milliseconds - self._trusted.get(attempt["id"], self._time.milliseconds)

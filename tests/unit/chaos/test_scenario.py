@@ -37,6 +37,7 @@ def test_what_a_killed_sender_cost_is_counted_and_reported() -> None:
         {
             "id": f"eml_{number}",
             "occurrence_id": f"occ_{number}",
+            "origin": "api",
             "due_at": 9.0,
             "state": "accepted",
             "attempts": [{"sender": f"host-{pid}-ab", "outcome": outcome, "ended_at": 14.0}],
@@ -44,10 +45,18 @@ def test_what_a_killed_sender_cost_is_counted_and_reported() -> None:
         for number, (outcome, pid) in enumerate(attempts)
     ]
     requests = [
-        {"delivery_id": row["id"], "at": at, "answer": "ok", "accepted": True}
+        {"delivery_id": row["id"], "at": at, "answer": "ok", "accepted": True, "provider": "ses"}
         for row, at in zip(rows, (9.5, 14.5, 9.2), strict=True)
     ]
-    history = {"calls": [], "requests": requests, "deliveries": rows, "skips": [], "faults": [killed]}
+    history = {
+        "calls": [],
+        "posts": [],
+        "requests": requests,
+        "deliveries": rows,
+        "skips": [],
+        "faults": [killed],
+        "told": [],
+    }
     found = summary(7, history, ["lost: a mail"])
     assert (found.death_unknown, found.death_seconds) == (1, 4.5)
     assert (found.calm, found.troubled) == ([0.5, 0.2], [5.5])
