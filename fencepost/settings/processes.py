@@ -21,6 +21,10 @@ class Registry(Section):
     key_pepper: SecretStr | None = None
     """Under which the secrets of API keys are hashed, so that the database alone is not enough even to recognise one. Keys that
     were made under another pepper open nothing."""
+    requests_per_second: int = Field(500, ge=0, le=10_000)
+    """So many requests of one API key are answered in any second, by all workers together; more get 429. 0: no limit."""
+    wrong_keys_per_minute: int = Field(60, ge=0, le=10_000)
+    """So many requests with keys that are none are answered 401 to one address in any minute, more 429. 0: no limit."""
 
 
 class Frontend(Section):
