@@ -1,7 +1,6 @@
 """A whole Fencepost on one machine: simulator, registry, senders, auditor, notifier and frontend, each a process of its own."""
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from devstack import probes
+from devstack.hook_keys import HookKeys
 from devstack.processes import Process, free_port
 from fencepost.settings import Providers
 
@@ -105,7 +105,7 @@ class Stack:
             process.kill()
 
     def _own_settings(self, ports: Ports) -> dict[str, str]:
-        signing_key = secrets.token_hex(16)
+        keys = HookKeys.fresh(self.simulator_url)
         return {
             "FENCEPOST_PUBLIC_URL": self.registry_url,
             "FENCEPOST_REGISTRY__PORT": str(ports.registry),
@@ -113,9 +113,9 @@ class Stack:
             "FENCEPOST_FRONTEND__REGISTRY_URL": self.registry_url,
             "FENCEPOST_FRONTEND__SIMULATOR_URL": self.simulator_url,
             "FENCEPOST_SIMULATOR__PORT": str(ports.simulator),
-            "FENCEPOST_SIMULATOR__WEBHOOK_URL": f"{self.registry_url}/hooks/mailgun",
-            "FENCEPOST_SIMULATOR__WEBHOOK_SIGNING_KEY": signing_key,
-            "FENCEPOST_PROVIDERS__MAILGUN__WEBHOOK_SIGNING_KEY": signing_key,
+            "FENCEPOST_SIMULATOR__HOOKS_URL": f"{self.registry_url}/hooks",
+            **keys.simulator,
+            **keys.registry,
             # All of them: whichever is chosen, no mail leaves this machine.
             **{
                 f"FENCEPOST_PROVIDERS__{name.upper()}__BASE_URL": self.simulator_url

@@ -46,3 +46,5 @@ class Event:
     """Of a bounce: this address will not take mail later either."""
     detail: str | None = None
     """What the provider says about it, for people: a bounce's reason, say, or the link that was clicked."""
+    is_test: bool = False
+    """About mail of a test key: no provider told it, and none was called."""

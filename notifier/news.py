@@ -8,15 +8,15 @@ from fencepost.store.changes import Change
 from fencepost.webhooks import Endpoint, Message, News, message
 
 _OF_MAIL = ("batch_id", "schedule_id", "occurrence_id")
-_OF_EVENT = ("url", "machine", "reason")
-"""What an event may say beside its kind; providers differ."""
+_OF_EVENT = {"recipient": "recipient", "detail": "detail", "by_machine": "machine", "is_test": "test"}
+"""What an event may say beside its kind, and what it is called there; providers differ."""
 
 
 def news_of(change: Change) -> News:
     """What happened. Read again from the record, the same change gives the same key."""
     row, at = change.row, milliseconds(change.at)
     if change.collection == "events":
-        details = {name: row[name] for name in _OF_EVENT if row.get(name) is not None}
+        details = {name: row[field] for field, name in _OF_EVENT.items() if row.get(field) is not None}
         data = {"email_id": row["delivery_id"], "provider": row["provider"], **details}
         return News(row["owner_id"], f"email.{change.state}", at, row["delivery_id"], str(row["_id"]), data)
     data = {

@@ -15,6 +15,7 @@ from fencepost.loopback import is_local
 from registry.caller import LOCAL, Caller, caller_with
 from registry.hosts import SAFE_METHODS, host_name
 from registry.keyring import Keyring, Unauthenticated
+from registry.limiting import limits
 from registry.parts import Parts
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -95,6 +96,7 @@ def install(app: Flask, p: Parts) -> None:
         g.caller = _caller_of_request(p, keyring)
         if g.caller.key_id:
             bind_contextvars(key_id=g.caller.key_id)
+            limits().use(g.caller.key_id)
         refuse_unless_allowed(g.caller, access, safe=request.method in SAFE_METHODS)
 
 
@@ -127,7 +129,11 @@ def _caller_of_request(p: Parts, keyring: Keyring) -> Caller:
     scheme, _, secret = given.partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("a key is sent as `Authorization: Bearer fp_live_…`")
-    key = keyring.key_of(secret.strip())
+    try:
+        key = keyring.key_of(secret.strip())
+    except Unauthenticated:
+        limits().miss(request.remote_addr or "")
+        raise
     if keyring.notes_use(key.id):
         _note_use_afterwards(p, key.id)
     return caller_with(key)

@@ -24,6 +24,7 @@ from registry import (
     hooks,
     hosts,
     incoming,
+    limiting,
     occurrences,
     posting,
     previews,
@@ -198,6 +199,7 @@ def create_app(parts: Parts) -> OpenAPI:
     hooks.install(app, parts, metrics)
     incoming.install(app)
     hosts.install(app, parts.settings.registry.allowed_hosts, parts.settings.public_url)
+    limiting.install(app, limiting.Limits(parts.settings.registry, parts.take, parts.clock, metrics))
     access.install(app, parts)
     incoming.check(app, parts.settings.registry.max_message_body_bytes)
     problems.install(app)

@@ -14,6 +14,7 @@ from fencepost.names import resolve
 from fencepost.providers.fetching import fetch
 from fencepost.settings import Settings
 from fencepost.store import Store
+from registry.limiting import Take
 from registry.queues import Queues
 from registry.startup import Startup
 from registry.texts import Texts
@@ -39,6 +40,8 @@ class Parts:
     queues: Queues = field(default_factory=Queues)
     fetch: Callable[[str], bytes] = fetch
     """What stands at an address that a provider's call names; raises Unreachable."""
+    take: Take | None = None
+    """What callers are limited by; None: by nothing."""
 
 
 def parts() -> Parts:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from math import ceil
 
 from flask import Blueprint, Flask, Response, g, json, request
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from fencepost.providers.hooks import Unacceptable, Unsigned
 from fencepost.store.idempotency import KeyReused
 from registry.access import Forbidden, public
 from registry.keyring import Unauthenticated
+from registry.limiting import TooMany
 
 log = get_logger(__name__)
 bp = Blueprint("problems", __name__)
@@ -93,6 +95,12 @@ KINDS: Mapping[type[Exception], Kind] = {
         "The key may not do that",
         "`detail` names the scope that the key lacks; or the key is one for tests, and this may reach a provider.",
     ),
+    TooMany: Kind(
+        429,
+        "too-many",
+        "Too many requests",
+        "Wait as long as Retry-After says. RateLimit-Policy tells how many there are, RateLimit how many are left.",
+    ),
     Unacceptable: Kind(
         406,
         "unacceptable",
@@ -143,6 +151,8 @@ def _expected(error: FencepostError) -> Response:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
         return answer
     answer = problem(kind, str(error))
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(max(1, ceil(error.wait_seconds)))
     if kind.challenge:
         answer.headers["WWW-Authenticate"] = kind.challenge
     return answer

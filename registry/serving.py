@@ -11,6 +11,7 @@ from fencepost.coordination.etcd import Etcd
 from fencepost.coordination.nudges import Nudger
 from fencepost.coordination.redis_client import connect, unreachable_if_it_fails
 from fencepost.coordination.reports import Report
+from fencepost.coordination.windows import Windows
 from fencepost.store import Store
 from fencepost.store.clock import DatabaseClock
 from registry.app import create_app
@@ -33,6 +34,7 @@ def application() -> OpenAPI:
         read_cluster=lambda: read_cluster(etcd),
         ping_redis=redis_ping(effective.redis),
         read_breakers=breaker_reading(effective),
+        take=Windows(effective.redis).take,
     )
     startup.start()
     return create_app(parts)

@@ -21,6 +21,7 @@ from sender.courier import Courier
 from sender.executor import Epochs, Executor
 from sender.health import Health
 from sender.loop import Loop
+from sender.pretending import pretend
 from sender.rescuing import rescue
 from sender.timekeeper import ClockIsOff, Timekeeper
 
@@ -78,6 +79,7 @@ class Housekeeper:
             (self.record_changes, 4),
             (self.follow_choices, 4),
             (self.end_worthless, 4),
+            (self.tell_of_test_mail, 4),
             (self.archive_finished, 8),
             (self.watch_fence, 8),
         ]
@@ -191,6 +193,17 @@ class Housekeeper:
         shards = [shard for shard, held in self.leases.held().items() if not held.draining]
         if shards and (ended := self.store.emails.expire(shards, milliseconds(self.timekeeper.now()))):
             log.warning("Mails have expired before they could be sent.", action="delivery.expired", count=ended)
+
+    def tell_of_test_mail(self) -> None:
+        """Say of mail of test keys what providers would have said."""
+        shards = [shard for shard, held in self.leases.held().items() if not held.draining]
+        if shards:
+            pretend(
+                self.store,
+                shards,
+                milliseconds(self.timekeeper.now()),
+                timedelta(days=self.settings.retention.days),
+            )
 
     def watch_fence(self) -> None:
         """Look after Redis, also while there is no mail to find out with."""

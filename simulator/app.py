@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from fencepost.settings import Settings, Simulator, load
-from simulator import control, mailgun, mailjet, pages, panel, sendgrid, ses, smtp
+from fencepost.settings import Settings, load
+from simulator import control, mailgun, mailjet, pages, panel, sendgrid, ses, smtp, sns_hooks
 from simulator.dials import Dials
 from simulator.events import Events
-from simulator.ledger import Ledger
+from simulator.fates import fate
+from simulator.ledger import Entry, Ledger
+from simulator.taking import Counter
 from simulator.webhooks import Webhooks
 
 PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -22,11 +24,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     simulator = (settings or load()).simulator
     ledger = Ledger(Path(simulator.folder) if simulator.folder else None)
     dials = Dials()
-    webhooks = start_webhooks(simulator, dials)
-    events = Events(
-        [entry for entry in ledger.after(0, ledger.counts()["accepted"]) if entry.mail.provider == "mailgun"],
-        webhooks.put if webhooks else None,
-    )
+    webhooks = Webhooks(simulator, dials)
+    events = Events()
+    for entry in ledger.after(0, ledger.counts()["accepted"]):
+        # What an earlier process accepted: indexed and told long since.
+        if entry.mail.provider == "mailgun":
+            for happening in fate(entry, dials.setting):
+                events.add(happening)
+
+    def follow(entry: Entry) -> None:
+        for happening in fate(entry, dials.setting):
+            if entry.mail.provider == "mailgun":
+                events.add(happening, dials.index_delay_seconds())
+            webhooks.put(happening)
+
     app = Flask(__name__)
     # A line per mail would say nothing that the ledger does not say better, and cost more than the answer.
     logging.getLogger("gunicorn.access").setLevel(logging.WARNING)
@@ -34,27 +45,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.json.compact = True  # type: ignore[attr-defined]
     protect(app, simulator.allowed_hosts)
-    app.register_blueprint(mailgun.create(simulator, ledger, dials, events))
+    app.register_blueprint(mailgun.create(simulator, Counter(ledger, dials, follow), events))
     for dialect in (sendgrid, mailjet, ses):
-        app.register_blueprint(dialect.create(simulator, ledger, dials))
+        app.register_blueprint(dialect.create(simulator, Counter(ledger, dials, follow)))
+    if webhooks.sns:
+        app.register_blueprint(sns_hooks.create(webhooks.sns))
     if simulator.smtp_port is not None:
         smtp.Server(simulator, ledger, dials)
-    app.register_blueprint(control.create(ledger, dials, events))
+    app.register_blueprint(control.create(ledger, dials, events, webhooks))
     app.register_blueprint(pages.create(ledger, dials, events))
     app.register_blueprint(panel.create(dials))
     app.add_url_rule("/healthz", view_func=lambda: {"status": "ok"}, endpoint="healthz")
     app.add_url_rule("/readyz", view_func=lambda: {"status": "ok", "checks": {}}, endpoint="readyz")
     return app
-
-
-def start_webhooks(options: Simulator, dials: Dials) -> Webhooks | None:
-    """The thread that tells of events; None where nobody is to be told."""
-    if not options.webhook_url:
-        return None
-    key = options.webhook_signing_key
-    webhooks = Webhooks(options.webhook_url, key.get_secret_value() if key else "", dials)
-    webhooks.start()
-    return webhooks
 
 
 def protect(app: Flask, allowed_hosts: tuple[str, ...]) -> None:
@@ -96,4 +99,4 @@ def protect(app: Flask, allowed_hosts: tuple[str, ...]) -> None:
 
 
 def is_provider_path(path: str) -> bool:
-    return path[:2] == "/v" and path[2:3].isdigit()
+    return (path[:2] == "/v" and path[2:3].isdigit()) or path.startswith(f"{sns_hooks.PREFIX}/")

@@ -8,12 +8,13 @@ from flask import Blueprint, Response, jsonify, request
 from simulator.dials import Dials, Setting, WrongDials, parse
 from simulator.events import Events
 from simulator.ledger import Entry, Ledger
+from simulator.webhooks import Webhooks
 
 MAX_LIMIT = 10_000
 
 
-def create(ledger: Ledger, dials: Dials, events: Events) -> Blueprint:
-    """GET and PUT /dials, GET and DELETE /ledger, and its summaries."""
+def create(ledger: Ledger, dials: Dials, events: Events, webhooks: Webhooks) -> Blueprint:
+    """GET and PUT /dials, GET and DELETE /ledger, and its summaries; PUT /webhooks."""
     bp = Blueprint("control", __name__, url_prefix="/_simulator")
 
     @bp.get("/dials")
@@ -32,6 +33,16 @@ def create(ledger: Ledger, dials: Dials, events: Events) -> Blueprint:
     def reset_dials() -> Response:
         dials.turn(Setting())
         return jsonify(dials.setting.as_json())
+
+    @bp.put("/webhooks")
+    def point_webhooks() -> Response | tuple[Response, int]:
+        """{"url": …}: where to tell from now on, the name of the provider added; null: nowhere."""
+        asked = request.get_json(force=True, silent=True)
+        url = asked.get("url", "") if isinstance(asked, dict) else ""
+        if url is not None and not (isinstance(url, str) and url.startswith(("http://", "https://"))):
+            return jsonify(detail="url is an address, such as http://127.0.0.1:5000/hooks, or null"), 422
+        webhooks.point(url)
+        return jsonify(url=url)
 
     @bp.get("/ledger")
     def get_ledger() -> Response | tuple[Response, int]:

@@ -37,6 +37,14 @@ NUMBERS = {
     "index_jitter_ms": 3_600_000,
     "webhook_delay_ms": 3_600_000,
     "webhook_drop": 1,
+    "reading_ms": 3_600_000,
+    "opens": 1,
+    "machine_opens": 1,
+    "clicks": 1,
+    "hard_bounces": 1,
+    "soft_bounces": 1,
+    "complaints": 1,
+    "unsubscribes": 1,
 }
 """Dials that take a number from 0 to this."""
 WHOLE = {"seed": 10**18, "webhook_duplicates": 1000}
@@ -84,6 +92,19 @@ class Setting:
     webhook_shuffle: bool = False
     webhook_drop: float = 0
     """The share (0 to 1) of events that nobody is told of."""
+    opens: float = 0
+    """The share (0 to 1) of the mail that arrives that a person opens; so with the others. Who clicks has opened it, too."""
+    machine_opens: float = 0
+    """Of which a program fetches the pictures as soon as it is there, a person or not."""
+    clicks: float = 0
+    complaints: float = 0
+    unsubscribes: float = 0
+    hard_bounces: float = 0
+    """The share of all mail that comes back for good; no more of it arrives than what does not."""
+    soft_bounces: float = 0
+    """That comes back for now."""
+    reading_ms: float = 100
+    """Between a mail's arrival and what a person does first, and between that and the next."""
     faults: Mapping[str, Fault] = field(default_factory=lambda: dict.fromkeys(FAULTS, Fault()))
 
     def as_json(self) -> dict[str, Any]:
@@ -191,6 +212,8 @@ def parse(asked: object) -> Setting:
             values[name] = _faults(value)
         else:
             raise WrongDials(f"there is no dial {name!r}; there are faults, {', '.join([*WHOLE, *NUMBERS, *CHOICES])}")
+    if values.get("hard_bounces", 0) + values.get("soft_bounces", 0) > 1 + 1e-9:
+        raise WrongDials("the shares of hard and soft bounces come to more than 1")
     return Setting(**values)
 
 

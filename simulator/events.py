@@ -4,81 +4,35 @@ A page has a next and a previous address whatever it holds; a reader goes on unt
 that address later for what has happened since.
 """
 
-import hashlib
 import json
 import math
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from simulator.ledger import Entry
+from simulator import mailgun_hooks
+from simulator.fates import Happening
 
 Default = TypeVar("Default", float, None)
 
 MAX_LIMIT = 300
 FILTERS = ("event", "message-id", "recipient", "to", "from", "subject", "tags", "severity")
-DELIVERY_SECONDS = 0.05
-"""Between Mailgun's taking a mail and the recipient's server taking it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a mail, for one recipient."""
+    """Something that happened to a mail, and when the index shows it."""
 
-    kind: Literal["accepted", "delivered"]
-    at: float
+    happening: Happening
     visible_at: float
-    recipient: str
-    entry: Entry
 
     @property
     def place(self) -> tuple[float, str]:
         """Where it stands in the order of time; the id decides between two of one moment."""
-        return self.at, self.id
-
-    @property
-    def id(self) -> str:
-        name = f"{self.entry.number}/{self.kind}/{self.recipient}/{self.entry.at}"
-        return urlsafe_b64encode(hashlib.sha256(name.encode()).digest()[:16]).decode().rstrip("=")
-
-    def as_json(self) -> dict[str, Any]:
-        mail = self.entry.mail
-        shown = {
-            "event": self.kind,
-            "id": self.id,
-            "timestamp": self.at,
-            "log-level": "info",
-            "recipient": self.recipient,
-            "recipient-domain": self.recipient.rpartition("@")[2],
-            "method": "HTTP",
-            "tags": list(mail.tags),
-            "campaigns": [],
-            "user-variables": mail.variables,
-            "flags": {
-                "is-routed": False,
-                "is-authenticated": True,
-                "is-system-test": False,
-                "is-test-mode": mail.test_mode,
-            },
-            "envelope": {"sender": mail.sender, "targets": self.recipient, "transport": "smtp"},
-            "message": {
-                "headers": {
-                    "to": ", ".join(mail.to),
-                    "message-id": mail.message_id,
-                    "from": mail.sender,
-                    "subject": mail.subject,
-                },
-                "attachments": [],
-                "recipients": list(mail.recipients),
-                "size": len(mail.text or "") + len(mail.html or ""),
-            },
-        }
-        if self.kind == "delivered":
-            shown["delivery-status"] = {"code": 250, "message": "OK", "description": "", "attempt-no": 1}
-        return shown
+        return self.happening.at, self.happening.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +64,21 @@ class Query:
 class Events:
     """The index of events. Safe for many threads."""
 
-    def __init__(self, entries: Iterable[Entry] = (), tell: Callable[[Event], None] | None = None) -> None:
-        """`entries` were accepted by an earlier process: their events have been indexed and told long since. `tell` hears of
-        every new one, and returns at once."""
-        self._tell: Callable[[Event], None] = lambda _: None
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._events: list[Event] = []
-        self._by_message: dict[str, list[Event]] = {}
-        for entry in entries:
-            self.add(entry, lambda: 0.0)
-        self._tell = tell or self._tell
+        self.clear()
 
-    def add(self, entry: Entry, delay_seconds: Callable[[], float]) -> None:
-        """What follows from an accepted mail; each event stays out of sight for its own delay."""
-        delivered = [] if entry.mail.test_mode else [("delivered", entry.at + DELIVERY_SECONDS)]
-        for recipient in entry.mail.recipients:
-            for kind, at in (("accepted", entry.at), *delivered):
-                event = Event(kind, at, at + delay_seconds(), recipient, entry)  # type: ignore[arg-type]
-                with self._lock:
-                    self._events.append(event)
-                    self._by_message.setdefault(entry.mail.message_id, []).append(event)
-                self._tell(event)
+    def add(self, happening: Happening, delay_seconds: float = 0) -> None:
+        """Show it in the index, that much later than it happened."""
+        event = Event(happening, happening.at + delay_seconds)
+        with self._lock:
+            self._events.append(event)
+            self._by_message.setdefault(happening.entry.mail.message_id, []).append(event)
 
     def clear(self) -> None:
         with self._lock:
-            self._events, self._by_message = [], {}
+            self._events: list[Event] = []
+            self._by_message: dict[str, list[Event]] = {}
 
     def page(self, domain: str, asked: Mapping[str, str], token: str | None, now: float, url: str) -> dict[str, Any]:
         """The page that a query, or the token of an earlier page, asks for. Raises ValueError with Mailgun's words."""
@@ -149,7 +93,7 @@ class Events:
         )
         first, last = replace(query, after=None), replace(turned, after=None)
         pages = {"next": forward, "previous": backward, "first": first, "last": last}
-        items = [event.as_json() for event in found]
+        items = [mailgun_hooks.event_data(event.happening) for event in found]
         return {"items": items, "paging": {name: f"{url}/{page.token()}" for name, page in pages.items()}}
 
     def _find(self, domain: str, query: Query, now: float) -> list[Event]:
@@ -160,8 +104,8 @@ class Events:
             event
             for event in pool
             if event.visible_at <= now
-            and query.earliest <= event.at <= query.latest
-            and event.entry.mail.domain == domain
+            and query.earliest <= event.happening.at <= query.latest
+            and event.happening.entry.mail.domain == domain
             and _is_after(event, query)
             and all(_matches(event, name, value) for name, value in query.filters.items())
         ]
@@ -215,16 +159,14 @@ def _is_after(event: Event, query: Query) -> bool:
 
 def _matches(event: Event, name: str, expression: str) -> bool:
     """A filter expression: terms that are joined by OR; a field must hold one of them."""
-    mail = event.entry.mail
+    mail, shown = event.happening.entry.mail, mailgun_hooks.event_data(event.happening)
     terms = [term.strip().strip('"').lower() for term in expression.split(" OR ")]
     match name:
-        case "event":
-            return event.kind in terms
+        case "event" | "severity":
+            return shown.get(name) in terms
         case "message-id":
             return mail.message_id.lower() in [term.strip("<>") for term in terms]
         case "recipient":
-            return event.recipient in terms
-        case "severity":
-            return False
+            return event.happening.recipient in terms
     text = {"to": " ".join(mail.to), "from": mail.sender, "subject": mail.subject, "tags": " ".join(mail.tags)}[name]
     return any(term in text.lower() for term in terms)

@@ -15,9 +15,9 @@ from flask import Blueprint, Response, request
 
 from fencepost.settings import Simulator
 from simulator import forms
-from simulator.dials import Dials, Setting
+from simulator.dials import Setting
 from simulator.events import Events
-from simulator.ledger import Asked, File, Ledger, Mail
+from simulator.ledger import Asked, File, Mail
 from simulator.taking import Counter, Refused
 
 Default = TypeVar("Default", str, None)
@@ -35,10 +35,9 @@ _PLAIN = re.compile(r'([^<>@,;:"()\\]*?) *<([^\s@<>,;:"()\\]+@[^\s@<>,;:"()\\]+)
 _MESSAGE_ID = re.compile(r"<([^\s<>@]+@[^\s<>@]+)>")
 
 
-def create(settings: Simulator, ledger: Ledger, dials: Dials, events: Events) -> Blueprint:
+def create(settings: Simulator, counter: Counter, events: Events) -> Blueprint:
     """The paths under /v3; every other one of Mailgun's is answered as Mailgun answers it."""
     bp = Blueprint("mailgun", __name__)
-    counter = Counter(ledger, dials, lambda entry: events.add(entry, dials.index_delay_seconds))
     sending_keys = [settings.api_key.get_secret_value()]
     reading_keys = [settings.events_api_key.get_secret_value()] if settings.events_api_key else sending_keys
 
@@ -50,9 +49,9 @@ def create(settings: Simulator, ledger: Ledger, dials: Dials, events: Events) ->
     @bp.get("/v3/<domain>/events/<page>")
     def read_events(domain: str, page: str | None) -> Response:
         if not is_authorized(reading_keys):
-            return refusal("401", domain, dials.setting)
+            return refusal("401", domain, counter.dials.setting)
         if domain not in settings.domains:
-            return refusal("404", domain, dials.setting)
+            return refusal("404", domain, counter.dials.setting)
         try:
             found = events.page(domain, request.args, page, time.time(), f"{request.host_url}v3/{domain}/events")
         except ValueError as error:

@@ -13,9 +13,9 @@ from flask import Blueprint, Response, request
 
 from fencepost.settings import Simulator
 from simulator import documents, records
-from simulator.dials import Dials, Setting
+from simulator.dials import Setting
 from simulator.documents import listed, named
-from simulator.ledger import Asked, Entry, File, Ledger, Mail
+from simulator.ledger import Asked, Entry, File, Mail
 from simulator.taking import Counter, Refused
 
 MAX_BYTES = 15_728_640
@@ -37,9 +37,8 @@ _TEXTS = {
 }
 
 
-def create(settings: Simulator, ledger: Ledger, dials: Dials) -> Blueprint:
+def create(settings: Simulator, counter: Counter) -> Blueprint:
     bp = Blueprint("mailjet", __name__)
-    counter = Counter(ledger, dials)
     keys = settings.api_key.get_secret_value(), settings.secret_key.get_secret_value()
 
     @bp.post("/v3.1/send")
@@ -50,7 +49,9 @@ def create(settings: Simulator, ledger: Ledger, dials: Dials) -> Blueprint:
     def messages() -> Response:
         if not is_authorized(keys):
             return failure(*_TEXTS["401"])
-        found = records.shown(ledger, dials.setting, "mailjet", request.args.get("CustomID", ""), time.time())
+        found = records.shown(
+            counter.ledger, counter.dials.setting, "mailjet", request.args.get("CustomID", ""), time.time()
+        )
         data = [each for entry in found for each in recorded(entry)]
         return answer(200, {"Count": len(data), "Data": data, "Total": len(data)})
 

@@ -47,6 +47,19 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
             },
         },
     ),
+    "readers": (
+        "Readers",
+        {
+            "hard_bounces": 0.02,
+            "soft_bounces": 0.02,
+            "opens": 0.5,
+            "machine_opens": 0.3,
+            "clicks": 0.15,
+            "complaints": 0.005,
+            "unsubscribes": 0.01,
+            "reading_ms": 3000,
+        },
+    ),
     "key": ("Wrong key", {"faults": {"401": 1}}),
     "down": ("Down", {"faults": {"refuse_connections": 1}}),
 }

@@ -15,9 +15,9 @@ from flask import Blueprint, Response, request
 
 from fencepost.settings import Simulator
 from simulator import documents, records
-from simulator.dials import Dials, Setting
+from simulator.dials import Setting
 from simulator.documents import listed, named
-from simulator.ledger import Asked, Entry, File, Ledger, Mail
+from simulator.ledger import Asked, Entry, File, Mail
 from simulator.taking import Counter, Refused
 
 MAX_BYTES = 31_457_280
@@ -42,9 +42,8 @@ _TEXTS = {
 }
 
 
-def create(settings: Simulator, ledger: Ledger, dials: Dials) -> Blueprint:
+def create(settings: Simulator, counter: Counter) -> Blueprint:
     bp = Blueprint("sendgrid", __name__)
-    counter = Counter(ledger, dials)
     key = settings.api_key.get_secret_value()
     reading_key = settings.events_api_key.get_secret_value() if settings.events_api_key else key
 
@@ -59,7 +58,7 @@ def create(settings: Simulator, ledger: Ledger, dials: Dials) -> Blueprint:
         asked, limit = _QUERY.fullmatch(request.args.get("query", "")), request.args.get("limit", "10")
         if not asked or not limit.isdecimal() or not 1 <= int(limit) <= 1000:
             return errors(400, "invalid query")
-        found = records.shown(ledger, dials.setting, "sendgrid", asked[1], time.time())
+        found = records.shown(counter.ledger, counter.dials.setting, "sendgrid", asked[1], time.time())
         messages = [each for entry in found for each in activities(entry)][: int(limit)]
         return Response(json.dumps({"messages": messages}), 200, content_type="application/json")
 

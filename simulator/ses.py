@@ -13,9 +13,9 @@ from flask import Blueprint, Response
 
 from fencepost.settings import Simulator
 from simulator import documents, signatures
-from simulator.dials import Dials, Setting
+from simulator.dials import Setting
 from simulator.documents import listed, named
-from simulator.ledger import Asked, File, Ledger, Mail
+from simulator.ledger import Asked, File, Mail
 from simulator.taking import Counter, Refused
 
 MAX_BYTES = 41_943_040
@@ -36,9 +36,8 @@ _ERRORS = {
 }
 
 
-def create(settings: Simulator, ledger: Ledger, dials: Dials) -> Blueprint:
+def create(settings: Simulator, counter: Counter) -> Blueprint:
     bp = Blueprint("ses", __name__)
-    counter = Counter(ledger, dials)
     keys = settings.api_key.get_secret_value(), settings.secret_key.get_secret_value()
 
     @bp.post("/v2/email/outbound-emails")

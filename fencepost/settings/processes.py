@@ -21,6 +21,10 @@ class Registry(Section):
     key_pepper: SecretStr | None = None
     """Under which the secrets of API keys are hashed, so that the database alone is not enough even to recognise one. Keys that
     were made under another pepper open nothing."""
+    requests_per_second: int = Field(500, ge=0, le=10_000)
+    """So many requests of one API key are answered in any second, by all workers together; more get 429. 0: no limit."""
+    wrong_keys_per_minute: int = Field(60, ge=0, le=10_000)
+    """So many requests with keys that are none are answered 401 to one address in any minute, more 429. 0: no limit."""
 
 
 class Frontend(Section):
@@ -63,10 +67,21 @@ class Simulator(Section):
     domains: Names = ("sandbox.example.com",)
     smtp_port: int | None = Field(None, ge=0, le=65_535)
     """Where it speaks SMTP, with the same keys as user and password and without TLS; None: nowhere."""
-    webhook_url: str | None = None
-    """Where it tells of what became of a mail, as the provider's webhooks do; None: nowhere."""
+    hooks_url: str | None = None
+    """Where it tells of what became of a mail, as the providers' webhooks do, each at the address that its name is added to; None:
+    nowhere. It tells for those of which something is set below; the registry knows that as the provider's."""
     webhook_signing_key: SecretStr | None = None
-    """With what it signs that; the registry knows it as the provider's."""
+    """With what it signs in Mailgun's dialect."""
+    sendgrid_webhook_key: SecretStr | None = None
+    """With what in SendGrid's: the private key, of the curve P-256, as base64 of PKCS 8 in DER."""
+    mailjet_webhook_credentials: SecretStr | None = None
+    """`user:password`, with which it calls in Mailjet's."""
+    topic_arn: str | None = None
+    """The SNS topic that it tells through in SES's; the key and the certificate for it are its own."""
+    sns_base_url: str | None = None
+    """Under which address the registry finds that certificate: the simulator's, with /sns; None: its own port on this machine."""
+    webhook_speedup: float = Field(600, gt=0)
+    """How many times as fast as the provider it repeats what is not taken, though never within half a second."""
 
 
 class Sender(Section):

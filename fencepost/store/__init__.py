@@ -23,6 +23,7 @@ from fencepost.store.messages import Messages
 from fencepost.store.migrations import migrate, pending
 from fencepost.store.mongodb import Document, answering, connect, server_time
 from fencepost.store.occurrences import Occurrences
+from fencepost.store.pretending import PretendedMail
 from fencepost.store.providers import ProviderRecords
 from fencepost.store.reports import Reports
 from fencepost.store.revisions import Revision, Revisions
@@ -62,6 +63,7 @@ class Store:
     changes: Changes
     files: Files
     api_keys: ApiKeys
+    pretended: PretendedMail
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -92,6 +94,7 @@ class Store:
             Changes(database),
             Files(database),
             ApiKeys(database),
+            PretendedMail(database),
         )
 
     def migrate(self) -> list[str]:

@@ -15,6 +15,7 @@ from fencepost.store import (
     idempotency,
     messages,
     occurrences,
+    pretending,
     providers,
     revisions,
     schedules,
@@ -75,6 +76,10 @@ def _index_api_keys(database: Database[Document]) -> None:
     database.api_keys.create_indexes(api_keys.INDEXES)
 
 
+def _index_test_mail(database: Database[Document]) -> None:
+    database.deliveries.create_indexes(pretending.INDEXES)
+
+
 MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0001_indexes", _create_indexes),
     ("0002_api_mail", _index_api_mail),
@@ -83,6 +88,7 @@ MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0005_events_by_message", _index_look_ups),
     ("0006_files", _index_files),
     ("0007_api_keys", _index_api_keys),
+    ("0008_test_mail", _index_test_mail),
 ]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from devstack import probes
+from devstack.hook_keys import HookKeys
 from devstack.processes import Process, free_port
 
 _ENOUGH_THREADS = 512
@@ -24,6 +25,7 @@ class Provider:
         port, smtp_port = free_port(), free_port()
         self.smtp_url = f"smtp://127.0.0.1:{smtp_port}"
         self.url = f"http://127.0.0.1:{port}"
+        self.hook_keys = HookKeys.fresh(self.url)
         self.process = Process(
             "simulator",
             [sys.executable, "-m", "simulator"],
@@ -32,6 +34,7 @@ class Provider:
             ready=partial(probes.http_is_ready, f"{self.url}/healthz"),
             environment={
                 **variables,
+                **self.hook_keys.simulator,
                 "FENCEPOST_SIMULATOR__PORT": str(port),
                 "FENCEPOST_SIMULATOR__SMTP_PORT": str(smtp_port),
                 "FENCEPOST_SIMULATOR__THREADS": str(_ENOUGH_THREADS),
@@ -43,6 +46,10 @@ class Provider:
     def dials(self, **setting: Any) -> None:
         """Turn these dials, and all others back to where they do no harm."""
         self._ask("PUT", "dials", json=setting)
+
+    def tell(self, registry_url: str | None) -> None:
+        """From now on tell that registry what becomes of mail; None: nobody."""
+        self._ask("PUT", "webhooks", json={"url": registry_url and f"{registry_url}/hooks"})
 
     def ledger(self, since: int = 0) -> list[dict[str, Any]]:
         """Every mail that was accepted after the first `since`, in that order."""
@@ -66,7 +73,8 @@ class Provider:
         return count
 
     def forget(self) -> None:
-        """An empty ledger, and dials that do no harm."""
+        """An empty ledger, dials that do no harm, and nobody who is told."""
+        self.tell(None)
         self._ask("DELETE", "ledger")
         self._ask("DELETE", "dials")
 

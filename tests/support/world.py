@@ -56,7 +56,7 @@ class World:
             "FENCEPOST_PROVIDERS__SMTP__BASE_URL": provider.smtp_url,
             "FENCEPOST_PROVIDERS__SMTP__STARTTLS": "none",
         }
-        self.variables = {**QUICK, **addresses, **variables}
+        self.variables = {**QUICK, **addresses, **provider.hook_keys.registry, **variables}
         self.settings = load(self.variables)
         self.folder = folder
         self.store = Store.open(self.settings.mongodb)
@@ -140,8 +140,8 @@ class World:
 
     # -- the registry ------------------------------------------------------------------------------------------------
 
-    def start_registry(self) -> None:
-        """From now on there is a registry for `call`."""
+    def start_registry(self, *, tracking: bool = False) -> None:
+        """From now on there is a registry for `call`; with `tracking` the provider tells it what becomes of mail."""
         port = free_port()
         self._registry = Process(
             "registry",
@@ -152,11 +152,16 @@ class World:
             environment={**os.environ, **self.variables, "FENCEPOST_REGISTRY__PORT": str(port)},
         )
         self._registry.start().wait_ready()
+        self.provider.tell(self.registry_url if tracking else None)
+
+    @property
+    def registry_url(self) -> str:
+        assert self._registry
+        return self._registry.url
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """What the registry answers; anything but success is an AssertionError."""
-        assert self._registry
-        answer = requests.request(method, f"{self._registry.url}{path}", json=body, timeout=30)
+        answer = requests.request(method, f"{self.registry_url}{path}", json=body, timeout=30)
         assert answer.ok, answer.text
         return answer.json()
 

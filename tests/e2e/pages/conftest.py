@@ -83,7 +83,7 @@ def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         missing(f"the pages' files are missing ({', '.join(absent)}): python -m frontend.assets")
     territory = Territory.fresh(servers)
     # What is unknown stays so while a reader looks at it.
-    stays = {"FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "600", "FENCEPOST_SIMULATOR__WEBHOOK_URL": ""}
+    stays = {"FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "600", "FENCEPOST_SIMULATOR__HOOKS_URL": ""}
     soon = {"FENCEPOST_AUDITOR__EVERY_SECONDS": "1", "FENCEPOST_AUDITOR__GRACE_SECONDS": "3"}
     variables = {**territory.variables, **stays, **soon}
     stack = Stack(tmp_path_factory.mktemp("pages"), variables, ports=Ports.free(), senders=1, auditor=True)

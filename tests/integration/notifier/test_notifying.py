@@ -55,11 +55,13 @@ def test_what_providers_tell_without_a_change_of_state_is_told_as_well(
     endpoint = office.endpoint(there.url)
     eventually(office.is_followed)
     now = milliseconds(datetime.now(UTC))
-    opened = Event("ev-1", "mailgun", EventKind.OPENED, now, "eml_1", 1, None)
+    opened = Event("ev-1", "mailgun", EventKind.OPENED, now, "eml_1", 1, None, by_machine=True, detail="Mozilla/5.0")
     assert office.store.events.insert(opened, "local", now, timedelta(days=1))
     [told] = eventually(lambda: there.told)
     event = told.verified(endpoint.secrets[0].value)
-    assert (event["type"], event["data"]) == ("email.opened", {"email_id": "eml_1", "provider": "mailgun"})
+    assert event["type"] == "email.opened"
+    about = {"email_id": "eml_1", "provider": "mailgun", "detail": "Mozilla/5.0", "machine": True, "test": False}
+    assert event["data"] == about
 
 
 def test_both_secrets_sign_while_one_takes_over_from_the_other(

@@ -109,7 +109,7 @@ def test_a_race_of_cancelling_and_sending_has_one_winner(world: World) -> None:
 def test_mail_of_a_test_key_reaches_no_provider(world: World) -> None:
     world.start(1)
     names = ask(world, {"to": ["a@example.com", "b@example.com"]}, test=True)
-    wait_for(world, names, "accepted")
+    wait_for(world, names, "delivered")
     assert not world.provider.requests()
     for row in world.rows(_id={"$in": names}):
         [attempt] = row["attempts"]

@@ -74,7 +74,7 @@ def _start(folder: Path, variables: dict[str, str]) -> Simulator:
     own = {"PORT": str(port), "SMTP_PORT": str(smtp_port), **variables}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FENCEPOST_")}
     settings = {f"FENCEPOST_SIMULATOR__{name}": value for name, value in own.items()}
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{own['PORT']}"
     process = Process(
         "simulator",
         [sys.executable, "-m", "simulator"],

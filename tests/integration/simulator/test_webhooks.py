@@ -44,7 +44,7 @@ class Listener:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hooks/mailgun"
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hooks"
         self._thread = Thread(target=self._server.serve_forever)
         self._thread.start()
 
@@ -66,7 +66,7 @@ class Listener:
 @pytest.fixture(scope="module")
 def _telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, Listener]]:
     listener = Listener()
-    variables = {"WEBHOOK_URL": listener.url, "WEBHOOK_SIGNING_KEY": KEY}
+    variables = {"HOOKS_URL": listener.url, "WEBHOOK_SIGNING_KEY": KEY}
     simulator = _start(tmp_path_factory.mktemp("telling"), variables)
     yield simulator, listener
     simulator.http.close()
@@ -131,7 +131,7 @@ def test_406_ends_it_and_what_was_delivered_is_told_once(telling: Simulator, lis
 
 def test_nobody_who_answers_for_mail_waits_for_a_webhook(start_simulator: StartsSimulator) -> None:
     # A network for documentation: whoever calls there waits.
-    simulator = start_simulator(WEBHOOK_URL="http://192.0.2.1/hooks", WEBHOOK_SIGNING_KEY=KEY)
+    simulator = start_simulator(HOOKS_URL="http://192.0.2.1/hooks", WEBHOOK_SIGNING_KEY=KEY)
     began = time.monotonic()
     for _ in range(20):
         assert simulator.post(FORM).status_code == 200
@@ -162,6 +162,8 @@ def test_the_dials_repeat_drop_and_disorder_them(telling: Simulator, listener: L
         {"webhook_duplicates": 1001},
         {"webhook_shuffle": "yes"},
         {"webhook_delay_ms": -1},
+        {"opens": 1.1},
+        {"clicks": True},
     ],
 )
 def test_a_dial_that_is_none_is_refused(dials: dict[str, Any]) -> None:
