@@ -14,7 +14,6 @@ from tests.support.proxy import Proxy
 NAMES = ("mailgun", "ses", "sendgrid", "mailjet", "smtp")
 WEIGHTS = {"mailgun": 3, "ses": 2, "sendgrid": 2, "mailjet": 2, "smtp": 1}
 LATENCY: Mapping[str, float] = {"latency_ms": 15, "jitter_ms": 30}
-_HOOK_KEY = "key-of-the-hook"
 
 
 class Providers:
@@ -25,15 +24,8 @@ class Providers:
         self._stack = ExitStack()
         self.registry = self._stack.enter_context(Proxy("127.0.0.1", 1))
         """Where they tell what became of mail, wherever the registry is."""
-        hook = {
-            "FENCEPOST_SIMULATOR__WEBHOOK_URL": f"http://{self.registry.address}/hooks/mailgun",
-            "FENCEPOST_SIMULATOR__WEBHOOK_SIGNING_KEY": _HOOK_KEY,
-        }
         self._folders = {name: folder / name for name in NAMES}
-        self.each = {
-            name: Provider(own, {**environment, **(hook if name == "mailgun" else {})})
-            for name, own in self._folders.items()
-        }
+        self.each = {name: Provider(own, environment) for name, own in self._folders.items()}
         for provider in self.each.values():
             provider.process.start()
             self._stack.callback(provider.close)
@@ -55,8 +47,17 @@ class Providers:
         """Settings by which all five are known, each with its part of the mail."""
         parts = {f"{name.upper()}__WEIGHT": str(weight) for name, weight in WEIGHTS.items()}
         urls = {f"{name.upper()}__BASE_URL": proxy.url(self._addresses[name]) for name, proxy in self._proxies.items()}
-        own = {"ORDER": ",".join(NAMES), "MAILGUN__WEBHOOK_SIGNING_KEY": _HOOK_KEY}
-        return {f"FENCEPOST_PROVIDERS__{name}": value for name, value in {**parts, **urls, **own}.items()}
+        named = {
+            f"FENCEPOST_PROVIDERS__{name}": value for name, value in {**parts, **urls, "ORDER": ",".join(NAMES)}.items()
+        }
+        # Each simulator could be any of the five, with keys of its own: of each those of the one that it is.
+        keys = {
+            setting: value
+            for name, provider in self.each.items()
+            for setting, value in provider.hook_keys.registry.items()
+            if setting.startswith(f"FENCEPOST_PROVIDERS__{name.upper()}__")
+        }
+        return named | keys
 
     def dial(
         self, faults: Mapping[str, float] = DIALS, *, name: str = "", index_lag_ms: int = 0, **latency: float
@@ -88,9 +89,10 @@ class Providers:
             proxy.heal()
 
     def forget(self) -> None:
-        """Empty ledgers, and dials that do no harm."""
+        """Empty ledgers, dials that do no harm, and nothing that is still to be told."""
         for provider in self.each.values():
             provider.forget()
+            provider.tell(f"http://{self.registry.address}")
 
     def requests(self) -> list[dict[str, Any]]:
         """Every request that any of them saw, from their own files, in the order in which they came."""

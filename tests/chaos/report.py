@@ -37,7 +37,7 @@ def report(runs: Sequence[Row], versions: Mapping[str, str], today: datetime | N
             ("facts told to an endpoint of webhooks", total["told"]),
             ("**duplicated**", f"**{total['duplicated']}**"),
             ("**lost**", f"**{lost}**"),
-            ("sent but not recorded as sent", total["sent_but_unrecorded"]),
+            ("sent, and not on record as sent: held where no records can be asked", total["sent_but_unrecorded"]),
             ("unknown at the end", total["unknown"]),
             ("held, listed and with an alarm", total["held"]),
             ("failed: refused by a provider", total["failed"]),
