@@ -12,9 +12,10 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State, Verdict
+from fencepost.deliveries import Attempt, Delivery, State, Verdict
 from fencepost.events import TAKEN, Event
 from fencepost.settings import Settings
+from fencepost.settlements import Author, Settlement
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a mail is looked up again of which no record will tell more."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fencepost import breaker
-from fencepost.deliveries import Delivery, claimed, occurrence_of, released, schedule_of
+from fencepost.deliveries import Delivery, claimed, occurrence_of, schedule_of
 from fencepost.events import Event
 from fencepost.messages import Renderer
 from fencepost.occurrences import Origin
@@ -15,6 +15,7 @@ from fencepost.overlaps import overlap_of
 from fencepost.reconciliation import taken
 from fencepost.rules import RuleCache
 from fencepost.schedules import GONE, Judgement, Ruling, Schedule, judge
+from fencepost.settlements import released
 from fencepost.store.claims import Claim
 from fencepost.store.revisions import Revision
 from sender.effects import (

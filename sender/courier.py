@@ -13,7 +13,7 @@ from typing import Any
 
 from fencepost.clock import Clock
 from fencepost.coordination.fences import Fence, Verdict
-from fencepost.deliveries import Delivery, Outcome, OutcomeKind, Settlement, State, released
+from fencepost.deliveries import Delivery, Outcome, OutcomeKind, State
 from fencepost.errors import FencepostError, Invalid, Problem, Unreachable
 from fencepost.failover import moves_on
 from fencepost.failpoints import Failpoints
@@ -22,6 +22,7 @@ from fencepost.outages import Outages
 from fencepost.providers import Provider
 from fencepost.providers.http import Reply
 from fencepost.providers.transport import Transport
+from fencepost.settlements import Settlement, released
 from fencepost.unsubscribing import Links
 from sender.delivering import Patience, broken_off, deliver
 from sender.effects import AskFence, Call, Effect, ReadFiles, Settle

@@ -7,22 +7,12 @@ from datetime import datetime, timedelta
 from fencepost import attachments, breaker
 from fencepost.clock import Clock, iso
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
-from fencepost.deliveries import (
-    EXPIRED,
-    Attempt,
-    Delivery,
-    Outcome,
-    OutcomeKind,
-    Settlement,
-    State,
-    is_worthless,
-    released,
-    schedule_of,
-)
+from fencepost.deliveries import EXPIRED, Attempt, Delivery, Outcome, OutcomeKind, State, is_worthless, schedule_of
 from fencepost.errors import Invalid
 from fencepost.failover import refused_since, times_refused
 from fencepost.messages import CannotRender, Mail
 from fencepost.retries import wait_seconds
+from fencepost.settlements import Settlement, released
 from fencepost.unsubscribing import Links
 from sender.effects import AskFence, Call, CheckTrust, Decisions, DropShard, Freeze, ReadFiles, RenewEpoch, Settle
 from sender.passes import Claimed

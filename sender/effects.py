@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from fencepost.coordination.fences import FenceRequest
-from fencepost.deliveries import Delivery, Outcome, Settlement
+from fencepost.deliveries import Delivery, Outcome
 from fencepost.messages import Mail
 from fencepost.occurrences import Occurrence
 from fencepost.planning import Plan
 from fencepost.reconciliation import Postponed, Reference
 from fencepost.schedules import Schedule
+from fencepost.settlements import Settlement
 from fencepost.store.claims import Claim
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from fencepost.deliveries import Settlement
 from fencepost.metrics import LAG_SECONDS, Metrics
 from fencepost.occurrences import expected_at
+from fencepost.settlements import Settlement
 from sender.passes import Claimed
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from fencepost import ids, occurrences
-from fencepost.deliveries import Delivery, Settlement, claimed, released
+from fencepost.deliveries import Delivery, claimed
 from fencepost.jitter import jitter
 from fencepost.messages import Renderer
 from fencepost.occurrences import Occurrence, Origin
@@ -20,6 +20,7 @@ from fencepost.overlaps import overlap_of
 from fencepost.planning import Plan, plan
 from fencepost.rules import RuleCache
 from fencepost.schedules import Rule, Rules, Schedule
+from fencepost.settlements import Settlement, released
 from fencepost.store.revisions import Revision
 from sender.effects import Advance, Decisions, Insert, Quarantine, ReadOpen, ReadRevisions, RecordSkips, SettleAll
 from sender.passes import Claimed, Terms

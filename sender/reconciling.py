@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from fencepost.deliveries import Delivery, Settlement, schedule_of
+from fencepost.deliveries import Delivery, schedule_of
 from fencepost.events import Event
 from fencepost.messages import message_id
 from fencepost.occurrences import Origin
@@ -19,6 +19,7 @@ from fencepost.reconciliation import (
     told,
     wants_look_up,
 )
+from fencepost.settlements import Settlement
 from fencepost.store.revisions import Revision
 from sender.effects import Decisions, LookAgain, LookUp, ReadEvents, ReadRevisions, ReadSkips, SettleAll
 

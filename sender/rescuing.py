@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
-from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
+from fencepost.deliveries import Attempt, Delivery, State
+from fencepost.settlements import Author, Settlement
 from sender.effects import Decisions, DropShard, Kill, SettleAll
 
 _MAY_HAVE_CALLED = "Its sender was lost after the fence had let it call: the mail may have been sent."

@@ -1,6 +1,6 @@
 """Seats: room for calls in flight, each from before the fence until its outcome is on record."""
 
-from fencepost.deliveries import Settlement
+from fencepost.settlements import Settlement
 from sender.effects import AskFence, Decisions
 from sender.passes import Claimed
 

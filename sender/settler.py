@@ -4,10 +4,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Condition, Thread
 
-from fencepost.deliveries import Settlement
 from fencepost.errors import Unreachable
 from fencepost.logs import get_logger
 from fencepost.outages import Outages
+from fencepost.settlements import Settlement
 from sender.effects import SettleAll
 from sender.executor import Executor
 

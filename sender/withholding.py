@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from fencepost.deliveries import Attempt, Settlement, State
+from fencepost.deliveries import Attempt, State
+from fencepost.settlements import Settlement
 from fencepost.suppression import kept_back
 from sender.effects import Decisions, ReadSuppressed, SettleAll
 from sender.passes import Claimed

@@ -9,8 +9,9 @@ from typing import cast
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 
-from fencepost.deliveries import Delivery, Settlement, State
+from fencepost.deliveries import Delivery, State
 from fencepost.errors import NotFound
+from fencepost.settlements import Settlement
 from fencepost.store.claims import Claim, alike, claiming
 from fencepost.store.mongodb import Document, answering, insert_missing
 from fencepost.store.pages import Cursor, Page, page

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from fencepost.deliveries import Author, Settlement, State
+from fencepost.deliveries import State
 from fencepost.priorities import WEIGHTS
 from fencepost.schedules import milliseconds
+from fencepost.settlements import Author, Settlement
 from fencepost.store.mongodb import Document, each_its_own, own
 from fencepost.store.tracking import ACCEPTED
 from fencepost.tracking import RANK

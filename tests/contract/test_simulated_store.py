@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State, Verdict
+from fencepost.deliveries import Attempt, Delivery, State, Verdict
 from fencepost.errors import Conflict
 from fencepost.events import Event, EventKind
 from fencepost.planning import Limits, plan
 from fencepost.reconciliation import Postponed, taken
 from fencepost.schedules import Schedule, Stop, edited
 from fencepost.settings import Settings
+from fencepost.settlements import Author, Settlement
 from fencepost.store import Store
 from fencepost.store.claims import Claim
 from tests.simulation.clocks import Time

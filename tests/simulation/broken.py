@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
-from fencepost.deliveries import Author, Delivery, Outcome, OutcomeKind, Settlement, State, occurrence_of, schedule_of
+from fencepost.deliveries import Delivery, Outcome, OutcomeKind, State, occurrence_of, schedule_of
 from fencepost.events import Event, EventKind
 from fencepost.messages import Mail
 from fencepost.reconciliation import Reference, Trace
 from fencepost.schedules import Schedule
+from fencepost.settlements import Author, Settlement
 from sender.effects import Decisions, Effect, ReadOpen
 from sender.passes import Claimed
 from tests.simulation.deliveries import Deliveries

@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from typing import Protocol
 
-from fencepost.deliveries import Attempt, Delivery, Settlement
+from fencepost.deliveries import Attempt, Delivery
 from fencepost.reconciliation import Decision
+from fencepost.settlements import Settlement
 
 PERSON = "person-"
 """How the names of people begin."""

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State
+from fencepost.deliveries import Attempt, Delivery, State
 from fencepost.reconciliation import Postponed
+from fencepost.settlements import Author, Settlement
 from fencepost.store.claims import Claim
 from fencepost.store.settlements import each_once, stands
 from tests.simulation.clocks import Time

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from fencepost.coordination.fences import FenceAnswer
-from fencepost.deliveries import Settlement
 from fencepost.errors import Unreachable
 from fencepost.planning import Limits
 from fencepost.reconciliation import Window
+from fencepost.settlements import Settlement
 from fencepost.unsubscribing import Links
 from sender import effects
 from sender.delivering import Patience, deliver

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from fencepost.deliveries import Attempt, Delivery, Settlement
+from fencepost.deliveries import Attempt, Delivery
 from fencepost.errors import Unreachable
 from fencepost.rules import RuleCache
 from fencepost.schedules import Schedule
+from fencepost.settlements import Settlement
 from sender import passes
 from sender.claiming import claim_pending, hand_back
 from sender.effects import Decisions

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from fencepost.coordination.fences import FenceRequest
-from fencepost.deliveries import OutcomeKind, Settlement
+from fencepost.deliveries import OutcomeKind
 from fencepost.reconciliation import Window
+from fencepost.settlements import Settlement
 from sender import effects
 from sender.effects import Decisions
 from sender.passes import Claimed

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from fencepost.deliveries import Delivery, Settlement
+from fencepost.deliveries import Delivery
 from fencepost.schedules import Schedule
+from fencepost.settlements import Settlement
 from sender import effects
 from sender.effects import Decisions
 from sender.passes import Claimed

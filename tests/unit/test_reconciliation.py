@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fencepost.deliveries import Author, Delivery, Settlement, State
+from fencepost.deliveries import Delivery, State
 from fencepost.events import TAKEN, Event, EventKind
 from fencepost.reconciliation import (
     NEVER,
@@ -26,6 +26,7 @@ from fencepost.reconciliation import (
     window_of,
 )
 from fencepost.settings import load
+from fencepost.settlements import Author, Settlement
 from tests.support.schedules import at
 
 SINCE = at("2026-03-02 09:00:00")

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from fencepost import ids
-from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State, schedule_of
+from fencepost.deliveries import Attempt, Delivery, State, schedule_of
+from fencepost.settlements import Author, Settlement
 from fencepost.store import Store
 from fencepost.store.claims import Claim
 from tests.support.rows import attempt, now, planned, sending

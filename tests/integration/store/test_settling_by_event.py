@@ -7,9 +7,10 @@ from threading import Barrier
 import pytest
 
 from fencepost import ids
-from fencepost.deliveries import NOT_SENT, Attempt, Delivery, Settlement, State
+from fencepost.deliveries import NOT_SENT, Attempt, Delivery, State
 from fencepost.events import Event, EventKind
 from fencepost.reconciliation import Decision, decide, taken
+from fencepost.settlements import Settlement
 from fencepost.store import Store
 from fencepost.store.claims import Claim
 from tests.support.rows import attempt, now, planned, sending

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from fencepost.deliveries import Attempt, Author, Delivery, Settlement, State, Verdict
+from fencepost.deliveries import Attempt, Delivery, State, Verdict
 from fencepost.events import Event, EventKind
+from fencepost.settlements import Author, Settlement
 from fencepost.store import Store
 from fencepost.tracking import RANK, joined, moved, tallied, tracked
 from tests.support.rows import now, planned, sending

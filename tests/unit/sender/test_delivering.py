@@ -10,10 +10,11 @@ import pytest
 from fencepost import ids
 from fencepost.attachments import by_id
 from fencepost.coordination.fences import FenceAnswer, Verdict
-from fencepost.deliveries import Outcome, OutcomeKind, Settlement, State
+from fencepost.deliveries import Outcome, OutcomeKind, State
 from fencepost.errors import Invalid, Problem
 from fencepost.messages import Renderer
 from fencepost.occurrences import TOGETHER
+from fencepost.settlements import Settlement
 from fencepost.unsubscribing import Links
 from sender.delivering import Patience, deliver
 from sender.effects import AskFence, Call, CheckTrust, DropShard, Effect, Freeze, ReadFiles, RenewEpoch, Settle

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from fencepost.attachments import by_id
-from fencepost.deliveries import Settlement
 from fencepost.errors import Unreachable
 from fencepost.messages import Renderer
+from fencepost.settlements import Settlement
 from sender.effects import Decisions, ReadFiles
 from sender.files import FileCache, FileReader
 from sender.passes import Claimed

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from fencepost.coordination.fences import FenceAnswer, Verdict
-from fencepost.deliveries import Delivery, Settlement, State
+from fencepost.deliveries import Delivery, State
+from fencepost.settlements import Settlement
 from sender.effects import DropShard, Effect, Kill, SettleAll
 from sender.rescuing import rescue
 from tests.support.rows import now, planned, sending
