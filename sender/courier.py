@@ -12,9 +12,9 @@ from threading import Thread
 from typing import Any
 
 from fencepost.clock import Clock
-from fencepost.coordination.fences import Fence, Verdict
+from fencepost.coordination.fences import Fence
 from fencepost.deliveries import Delivery, Outcome, OutcomeKind, State
-from fencepost.errors import FencepostError, Invalid, Problem, Unreachable
+from fencepost.errors import FencepostError, Invalid, Problem
 from fencepost.failover import moves_on
 from fencepost.failpoints import Failpoints
 from fencepost.logs import Unforeseen, get_logger
@@ -24,6 +24,7 @@ from fencepost.providers.http import Reply
 from fencepost.providers.transport import Transport
 from fencepost.settlements import Settlement, released
 from fencepost.unsubscribing import Links
+from sender.asking import FenceQueue
 from sender.delivering import Patience, broken_off, deliver
 from sender.effects import AskFence, Call, Effect, ReadFiles, Settle
 from sender.executor import Epochs, Executor
@@ -40,7 +41,6 @@ from sender.settler import Settler
 log = get_logger(__name__)
 
 _IDLE_SECONDS = 0.5
-_FENCE_RETRY_SECONDS = 0.25
 _LATE_SECONDS = 0.5
 """How often what waits is searched for mail whose deadline has come."""
 
@@ -74,8 +74,8 @@ class Courier:
         """`capacity` deliveries may wait for the `seats`, or until the attachments of those who have one hold less than
         `attachments_bytes`. `observe` is told of each settlement; `hungry` is called when there is room for more, `pending`
         when something may be claimed again."""
-        self._executor, self._fence, self._epochs, self._providers = executor, fence, epochs, providers
-        self._transport, self._health, self._permits, self._outages = transport, health, permits, outages
+        self._executor, self._providers, self._transport = executor, providers, transport
+        self._health, self._permits = health, permits
         self._failpoints, self._patience, self._links, self._clock = failpoints, patience, links, clock
         self._seats = Seats(seats, attachments_bytes)
         self._capacity, self._observe, self._hungry = capacity, observe, hungry
@@ -83,14 +83,12 @@ class Courier:
         self._queue = Queue(lane_of)
         self._blocked: list[Lane] = []
         self._late_at = 0.0
-        self._asking: list[Seat] = []
+        self._asking = FenceQueue(fence, executor, epochs, outages, clock)
         self._files: FileReader[Seat] = FileReader(executor.perform, transport.wake)
         self._settled: deque[tuple[Settlement, bool]] = deque()
-        self._fence_at = 0.0
         self._unforeseen = Unforeseen(log)
         self._stopping = False
         self._chance = random.Random().random
-        self.refusals: Counter[str] = Counter()
         self._settler = Settler(executor, outages, self._on_record)
         self._thread = Thread(target=self._run, name="courier", daemon=True)
 
@@ -116,6 +114,11 @@ class Courier:
         """Let go of what waits here of this shard and has no seat; what has one is finished."""
         self._queue.let_go_of(shard)
         self._transport.wake()
+
+    def take_refusals(self) -> Counter[str]:
+        """How often the fence refused a call since this was asked last, by verdict."""
+        refusals, self._asking.refusals = self._asking.refusals, Counter()
+        return refusals
 
     def waiting(self) -> Counter[Lane]:
         """How many deliveries wait for a seat or a permit, by lane."""
@@ -155,10 +158,9 @@ class Courier:
         self._fill_seats()
         for reading, contents in self._files.collect():
             self._resume(reading, contents)
-        self._ask_fence()
-        idle = 0.0 if self._asking and self._clock.steady() >= self._fence_at else _IDLE_SECONDS
-        if self._asking:
-            idle = min(idle, _FENCE_RETRY_SECONDS)
+        for asking, answer in self._asking.ask():
+            self._resume(asking, answer)
+        idle = self._asking.seconds_until(_IDLE_SECONDS)
         idle = self._permits.seconds_until(self._blocked, idle)
         for seat, reply in self._transport.poll(idle):
             assert isinstance(seat, Seat)
@@ -230,28 +232,6 @@ class Courier:
         self._seats.take(Seat(item, None))
         return released(item.row, f"{why} Nothing was called.", self._clock.now())
 
-    def _ask_fence(self) -> None:
-        if not self._asking or self._clock.steady() < self._fence_at:
-            return
-        asking, self._asking = self._asking, []
-        requests = [seat.asks.request for seat in asking if seat.asks]
-        try:
-            with self._executor.passing("W4"):
-                answers = self._fence.claim(requests)
-        except Unreachable as error:
-            # Whether they were decided is not known; the same question will be answered the same.
-            self._outages.note(error)
-            self._epochs.forget()
-            self._fence_at = self._clock.steady() + _FENCE_RETRY_SECONDS
-            for seat in asking:
-                self._resume(seat, None)
-            return
-        self._outages.over("redis")
-        for seat, answer in zip(asking, answers, strict=True):
-            if answer.verdict is not Verdict.OK:
-                self.refusals[answer.verdict.value.lower()] += 1
-            self._resume(seat, answer)
-
     def _resume(self, seat: Seat, result: Any) -> None:
         """Go on with one delivery until it waits for the fence, for its call or for the record."""
         seat.asks = None
@@ -263,7 +243,7 @@ class Courier:
                 match effect:
                     case AskFence():
                         seat.asks = effect
-                        self._asking.append(seat)
+                        self._asking.put(seat)
                         return
                     case Settle(settlement):
                         self._settler.put([settlement])

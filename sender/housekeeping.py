@@ -53,7 +53,7 @@ class Housekeeper:
     def __post_init__(self) -> None:
         self._stopping = False
         self._unforeseen = Unforeseen(log)
-        self._quiet = set[str]()
+        self._quiet, self._refusals = set[str](), Counter[str]()
         """Providers of which there is no alarm, as far as is known here."""
         self._last_pass: dict[int, int] = {}
         self._thread = Thread(target=self._run, name="housekeeper", daemon=True)
@@ -138,14 +138,10 @@ class Housekeeper:
 
     def record_refusals(self) -> None:
         """Add the fence's refusals to the cluster's record: each is a call that was not made."""
-        counts, self.courier.refusals = self.courier.refusals, Counter()
-        if not counts:
-            return
-        try:
-            self.store.cluster.count_refusals(counts)
-        except Unreachable:
-            self.courier.refusals.update(counts)
-            raise
+        self._refusals += self.courier.take_refusals()
+        if self._refusals:
+            self.store.cluster.count_refusals(self._refusals)
+            self._refusals.clear()
 
     def watch_providers(self) -> None:
         """Raise the alarm while mail does not go to a provider as it should, though it goes by another; clear it when all of its
