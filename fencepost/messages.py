@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import thread_time
 from typing import Any
 
-from liquid import BoundTemplate, Environment, Mode, StrictUndefined
 from liquid.exceptions import LiquidError, UndefinedError
 
 from fencepost.errors import FencepostError
+from fencepost.templates import Template, compiled
 from fencepost.unsubscribing import headers
 
 
@@ -61,17 +62,9 @@ class CannotRender(FencepostError):
     """A template can't be filled in for this recipient; no retry helps."""
 
 
-class _Environment(Environment):
-    """People's templates: no files, no unknown names, bounded loops and output."""
-
-    loop_iteration_limit = 10_000
-    output_stream_limit = 1_000_000
-    context_depth_limit = 20
-
-
-_PLAIN = _Environment(undefined=StrictUndefined, tolerance=Mode.STRICT)
-_HTML = _Environment(undefined=StrictUndefined, tolerance=Mode.STRICT, autoescape=True)
 _TEMPLATED = ("subject", "text", "html")
+_PATIENCE_SECONDS = 3.0
+"""Of processor time for one template, for all recipients together: a sender will need as much, and others' mail waits then."""
 
 
 def sending_domain(definition: Mapping[str, Any]) -> str:
@@ -97,11 +90,15 @@ class Renderer:
             except LiquidError as error:
                 yield name, f"is not a template that can be read: {_first_line(error)}"
                 continue
-            if isinstance(template, BoundTemplate):
+            if isinstance(template, Template):
                 yield from self._missing_values(name, template)
 
-    def _missing_values(self, name: str, template: BoundTemplate) -> Iterator[tuple[str, str]]:
+    def _missing_values(self, name: str, template: Template) -> Iterator[tuple[str, str]]:
+        begun = thread_time()
         for index, recipient in enumerate(self._message["to"][:1] if self._together else self._message["to"]):
+            if thread_time() - begun > _PATIENCE_SECONDS:
+                yield name, f"takes too long to fill in for {len(self._message['to'])} recipients"
+                return
             try:
                 text = template.render(**_values(recipient))
             except UndefinedError as error:
@@ -163,13 +160,13 @@ class Renderer:
         return {entry["email"].lower(): entry for entry in self._message["to"]}
 
     @cached_property
-    def _templates(self) -> dict[str, "BoundTemplate | str | None"]:
+    def _templates(self) -> dict[str, "Template | str | None"]:
         try:
             return {name: self._compile(name) for name in _TEMPLATED}
         except LiquidError as error:
             raise CannotRender(_first_line(error)) from error
 
-    def _compile(self, name: str) -> "BoundTemplate | str | None":
+    def _compile(self, name: str) -> "Template | str | None":
         source: str | None = self._message.get(name)
         return source if self._literal else _compile(name, source)
 
@@ -179,14 +176,14 @@ def message_id(delivery_id: str, message: Mapping[str, Any]) -> str:
     return f"{delivery_id}@{message['from']['email'].rpartition('@')[2]}"
 
 
-def _compile(name: str, source: str | None) -> "BoundTemplate | str | None":
+def _compile(name: str, source: str | None) -> "Template | str | None":
     if source is None or ("{{" not in source and "{%" not in source):
         return source
-    return (_HTML if name == "html" else _PLAIN).from_string(source)
+    return compiled(source, html=name == "html")
 
 
-def _fill(template: "BoundTemplate | str | None", name: str, values: Mapping[str, Any]) -> str | None:
-    if not isinstance(template, BoundTemplate):
+def _fill(template: "Template | str | None", name: str, values: Mapping[str, Any]) -> str | None:
+    if not isinstance(template, Template):
         return template
     try:
         return template.render(**values)
