@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from frontend.doubts import doubt
 from frontend.registry_client import Refused
-from frontend.shapes import Email
+from frontend.mail_shapes import Email
 from frontend.states import DECISIONS
 from frontend.views import NAMED, go_to, ids_in, registry, render_fragment
 
