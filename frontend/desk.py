@@ -8,8 +8,8 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from frontend.doubts import doubt
+from frontend.mail_shapes import Email
 from frontend.registry_client import Refused
-from frontend.shapes import Email
 from frontend.states import DECISIONS
 from frontend.views import NAMED, go_to, ids_in, registry, render_fragment
 

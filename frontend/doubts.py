@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from frontend.shapes import Attempt, Email, Settlement
+from frontend.mail_shapes import Attempt, Email, Settlement
 
 _NO_MORE = "9999"
 """The year in which records are read that will not tell more."""

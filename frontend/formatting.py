@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _NARROW_SPACE = "\u202f"
+_INSTANT = re.compile(r"(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)")
 
 
 def install(app: Flask, now: Callable[[], datetime]) -> None:
@@ -26,6 +27,7 @@ def install(app: Flask, now: Callable[[], datetime]) -> None:
         "due": lambda value: relative(value, now(), "due"),
         "coming": lambda value: relative(value, now(), "coming"),
         "sentence": sentence,
+        "with_times": with_times,
         "local_time": local_time,
         "number": number,
         "span": span,
@@ -56,6 +58,12 @@ def when(value: str | None, style: str = "minute") -> str | Markup:
         "milli": f"{instant:%H:%M:%S}.{instant.microsecond // 1000:03d} UTC",
     }[style]
     return Markup('<time datetime="{}" data-when="{}">{}</time>').format(_iso(instant), style, text)
+
+
+def with_times(text: str) -> Markup:
+    """A sentence of the API in which each instant is written as the pages write them."""
+    parts = _INSTANT.split(text)
+    return Markup("").join(when(part, "second") if number % 2 else part for number, part in enumerate(parts))
 
 
 def relative(value: str | None, now: datetime, style: str = "ago") -> str | Markup:

@@ -6,15 +6,20 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
+from frontend import explanations, mail_actions
 from frontend.desk import Order, name_given
 from frontend.formatting import from_wall_time
-from frontend.shapes import Email, Schedule
+from frontend.mail_shapes import Email, Explanation
+from frontend.mailing import mailing
+from frontend.registry_client import Page, Refused
+from frontend.shapes import Schedule
 from frontend.states import DECISIONS, EMAILS
 from frontend.views import now, registry, render_fragment, sealed, wants_fragment
 
 bp = Blueprint("mails", __name__)
 
 PER_PAGE = 25
+FILTERS = ("state", "schedule", "to", "period", "from", "until", "tag", "provider", "batch_id", "occurrence_id")
 PERIODS = {
     "1h": ("Last hour", timedelta(hours=1)),
     "24h": ("Last 24 hours", timedelta(days=1)),
@@ -27,24 +32,38 @@ def index() -> ResponseReturnValue:
     """The list; for htmx only its rows."""
     shown = list_filters()
     schedule = find_schedule(shown["schedule"])
-    page = None
+    page, wrong = None, ""
     if schedule or not shown["schedule"]:
-        asked = api_filters(shown, schedule, now())
-        page = registry().emails(**asked, limit=PER_PAGE, cursor=request.args.get("cursor"))
+        page, wrong = found(api_filters(shown, schedule, now()))
     if wants_fragment():
-        return render_template("mails/_results.html", page=page, shown=shown, schedule=schedule)
+        return render_template("mails/_results.html", page=page, wrong=wrong, shown=shown, schedule=schedule)
     names = [item["name"] for item in registry().schedules(limit=100).items]
     return render_template(
-        "mails/index.html", page=page, shown=shown, schedule=schedule, names=names, periods=PERIODS, mail_states=EMAILS
+        "mails/index.html",
+        page=page,
+        wrong=wrong,
+        shown=shown,
+        schedule=schedule,
+        names=names,
+        periods=PERIODS,
+        mail_states=EMAILS,
+        providers=mailing().providers(),
     )
+
+
+def found(filters: dict[str, str | None]) -> tuple[Page[Email] | None, str]:
+    """The page of the list that is asked for; or None, and what the registry finds wrong with these filters."""
+    try:
+        return registry().emails(**filters, limit=PER_PAGE, cursor=request.args.get("cursor")), ""
+    except Refused as refusal:
+        if refusal.status != 422:
+            raise
+        return None, str(refusal)
 
 
 def list_filters() -> dict[str, str]:
     """What the address asks for; values that mean nothing are left out."""
-    shown = {
-        name: request.args.get(name, "").strip()[:300]
-        for name in ("state", "schedule", "to", "period", "from", "until", "occurrence_id")
-    }
+    shown = {name: request.args.get(name, "").strip()[:300] for name in FILTERS}
     shown["state"] = shown["state"] if shown["state"] in EMAILS else ""
     shown["period"] = shown["period"] if shown["period"] in PERIODS else ""
     return shown
@@ -74,7 +93,7 @@ def api_filters(shown: dict[str, str], schedule: Schedule | None, instant: datet
         "state": shown["state"],
         "to": shown["to"],
         "schedule_id": schedule["id"] if schedule else None,
-        "occurrence_id": shown["occurrence_id"],
+        **{name: shown[name] for name in ("tag", "provider", "batch_id", "occurrence_id")},
         "from": since,
         "until": from_wall_time(shown["until"], "UTC"),
     }
@@ -90,7 +109,7 @@ def show(email_id: str) -> ResponseReturnValue:
 @bp.get("/mails/<id:email_id>/timeline")
 def show_timeline(email_id: str) -> ResponseReturnValue:
     """Its state and time-line, which change while one looks on."""
-    return render_fragment("mails/_timeline.html", "Time-line", **one(email_id))
+    return render_fragment("mails/_story.html", "Time-line", **one(email_id))
 
 
 @bp.get("/mails/<id:email_id>/content")
@@ -108,12 +127,28 @@ def show_content(email_id: str) -> ResponseReturnValue:
 def one(email_id: str) -> dict[str, Any]:
     mail = registry().email(email_id)
     stopped = {attempt["fenced_at"] for attempt in mail["attempts"] if attempt["fence"] not in (None, "ok")}
-    return {"mail": mail, "open": is_open(mail), "stopped_at": stopped}
+    return {
+        "mail": mail,
+        "open": is_open(mail),
+        "stopped_at": stopped,
+        "verbs": mail_actions.allowed(mail),
+        "explanation": explained(mail),
+    }
+
+
+def explained(mail: Email) -> Explanation | None:
+    """Why it is not sent yet; None where it is, or has ended, or nothing can be said: the page opens all the same."""
+    if not explanations.is_explained(mail):
+        return None
+    try:
+        return mailing().explain(mail["id"])
+    except Refused:
+        return None
 
 
 def is_open(mail: Email) -> bool:
     """Whether it may still change by itself, so that its page keeps looking."""
-    return mail["state"] in ("pending", "sending", "unknown", "accepted")
+    return mail["state"] in ("pending", "sending", "unknown", "accepted", "delivered")
 
 
 def view() -> str:

@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeVar, cast
 import requests
 
 from fencepost.settings import Frontend
-from frontend.shapes import Audit, Backfill, Cluster, Email, Key, Minute, Occurrence, Preview, Schedule
+from frontend.mail_shapes import Email
+from frontend.shapes import Audit, Backfill, Cluster, Key, Minute, Occurrence, Preview, Schedule
 
 Item = TypeVar("Item")
 
@@ -115,8 +116,8 @@ class Registry:
         return self._page(f"/schedules/{schedule_id}/occurrences", filters)
 
     def emails(self, **filters: str | int | None) -> Page[Email]:
-        """`schedule_id`, `occurrence_id`, `state`, `to`, `provider`, `from`, `until`, `limit`, `cursor`; the newest first
-        unless `sort` is `due_at`."""
+        """`schedule_id`, `occurrence_id`, `batch_id`, `state`, `to`, `provider`, `tag`, `from`, `until`, `limit`, `cursor`; the
+        newest first unless `sort` is `due_at`."""
         return self._page("/emails", filters)
 
     def email(self, email_id: str) -> Email:
@@ -163,6 +164,14 @@ class Registry:
         except (RegistryDown, Refused) as error:
             return False, str(error)
         return True, "answers"
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
+        """What the registry answers to that; `key`: an Idempotency-Key. For whoever speaks for a group of pages of their own."""
+        return self._call(method, path, body, {"Idempotency-Key": key} if key else None)
+
+    def page(self, path: str, **filters: str | int | None) -> Page[Any]:
+        """One page of the list at that path, likewise."""
+        return self._page(path, filters)
 
     def _page(self, path: str, filters: Mapping[str, str | int | None]) -> Page[Any]:
         asked = {name: value for name, value in filters.items() if value not in (None, "")}

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from frontend import conflicts, recipients, recurrence_form, schedule_values
+from frontend import conflicts, mail_values, recurrence_form, schedule_values
 from frontend.previews import preview_of, with_table
 from frontend.recurrence_form import Values
 from frontend.registry_client import Refused, RegistryDown
@@ -101,7 +101,7 @@ def _refused(values: Values, refusal: Refused, **still: Any) -> ResponseReturnVa
     errors, others = schedule_values.place(refusal.problems, values)
     if not errors and not others:
         others = [str(refusal)]
-    return _page(_one_recipient_a_line(values), status=refusal.status, errors=errors, others=others, **still)
+    return _page(mail_values.one_recipient_a_line(values), status=refusal.status, errors=errors, others=others, **still)
 
 
 def _conflict(values: Values, schedule: Schedule) -> ResponseReturnValue:
@@ -141,11 +141,6 @@ def _page(
         **context,
     )
     return page, status
-
-
-def _one_recipient_a_line(values: Values) -> Values:
-    """So that "line 4" in a problem is the fourth line of the field."""
-    return values | {name: "\n".join(recipients.lines_of(values[name])) for name in ("to", "cc", "bcc")}
 
 
 def _each(wrong: dict[str, str]) -> dict[str, list[str]]:

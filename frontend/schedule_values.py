@@ -3,15 +3,13 @@
 All fields are strings, as a browser sends them; times are local in the schedule's own zone.
 """
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from werkzeug.datastructures import MultiDict
 
-from frontend import recipients, recurrence_form
-from frontend.formatting import address, from_wall_time, wall_time
+from frontend import mail_values, recurrence_form
+from frontend.formatting import from_wall_time, wall_time
 from frontend.recurrence_form import Values
 from frontend.registry_client import FieldProblem
 from frontend.shapes import Schedule
@@ -29,16 +27,7 @@ DEFAULTS: Final[Values] = {
     "dst_gap": "shift",
     "dst_repeat": "first",
     "on_unknown": "hold",
-    "from": "",
-    "reply_to": "",
-    "to": "",
-    "cc": "",
-    "bcc": "",
-    "together": "",
-    "subject": "",
-    "text": "",
-    "html": "",
-    "attachments": "",
+    **mail_values.DEFAULTS,
 }
 TIME_FIELDS: Final = (*recurrence_form.DEFAULTS, "starts_at", "ends_at", "max_occurrences", "dst_gap", "dst_repeat")
 LABELS: Final = {
@@ -67,16 +56,7 @@ LABELS: Final = {
     "dst_gap": "Skipped hour",
     "dst_repeat": "Repeated hour",
     "on_unknown": "Lost answer",
-    "from": "From",
-    "reply_to": "Reply to",
-    "to": "Recipients",
-    "cc": "Cc",
-    "bcc": "Bcc",
-    "together": "One joint email",
-    "subject": "Subject",
-    "text": "Text",
-    "html": "HTML",
-    "attachments": "Attachments",
+    **mail_values.LABELS,
 }
 
 _FIELD_OF = (
@@ -96,18 +76,9 @@ _FIELD_OF = (
     ("/dst", "dst_repeat"),
     ("/on_unknown", "on_unknown"),
     ("/together", "together"),
-    ("/message/from", "from"),
-    ("/message/reply_to", "reply_to"),
-    ("/message/to", "to"),
-    ("/message/cc", "cc"),
-    ("/message/bcc", "bcc"),
-    ("/message/subject", "subject"),
-    ("/message/html", "html"),
-    ("/message/text", "text"),
-    ("/message/attachments", "attachments"),
+    *((f"/message/{name}", name) for name in mail_values.FIELDS),
     ("/message", "text"),
 )
-_LISTS = {"to", "cc", "bcc"}
 
 
 def from_form(form: MultiDict[str, str]) -> Values:
@@ -138,16 +109,8 @@ def from_schedule(schedule: Schedule) -> Values:
         "dst_gap": dst.get("gap") or DEFAULTS["dst_gap"],
         "dst_repeat": dst.get("repeat") or DEFAULTS["dst_repeat"],
         "on_unknown": schedule.get("on_unknown") or DEFAULTS["on_unknown"],
-        "from": address(message.get("from")),
-        "reply_to": address(message.get("reply_to")),
-        "to": recipients.text_of(message.get("to")),
-        "cc": recipients.text_of(message.get("cc")),
-        "bcc": recipients.text_of(message.get("bcc")),
         "together": "on" if schedule.get("together") else "",
-        "subject": message.get("subject") or "",
-        "text": message.get("text") or "",
-        "html": message.get("html") or "",
-        "attachments": json.dumps(files, separators=(",", ":")) if (files := message.get("attachments")) else "",
+        **mail_values.fields_of(message),
     }
 
 
@@ -158,28 +121,17 @@ def time_body(values: Mapping[str, str]) -> dict[str, Any]:
         "recurrence": recurrence_form.recurrence_of(values),
         "starts_at": from_wall_time(values["starts_at"], zone) or None,
         "ends_at": from_wall_time(values["ends_at"], zone) or None,
-        "max_occurrences": _whole(values["max_occurrences"]),
+        "max_occurrences": mail_values.whole(values["max_occurrences"]),
         "dst": {"gap": values["dst_gap"], "repeat": values["dst_repeat"]},
     }
 
 
 def body(values: Mapping[str, str], saved: Schedule | None = None) -> dict[str, Any]:
     """The whole of a schedule. Of the `saved` one, what this form does not show (headers, tags, variables) is kept."""
-    kept: dict[str, Any] = dict(saved["message"]) if saved else {}
     window = values["misfire_window"].strip()
     # An edit is a merge patch, in which null means the default; a new schedule leaves the field out for that.
     unset = {"window_seconds": None} if saved else {}
-    jitter = _whole(values["jitter"])
-    message = {
-        **kept,
-        "from": recipients.parse(values["from"]),
-        "reply_to": recipients.parse(values["reply_to"]) if values["reply_to"].strip() else None,
-        **{name: recipients.addresses_of(values[name], kept.get(name) or ()) for name in sorted(_LISTS)},
-        "subject": values["subject"],
-        "text": values["text"] or None,
-        "html": values["html"] or None,
-        "attachments": _attachments(values["attachments"]),
-    }
+    jitter = mail_values.whole(values["jitter"])
     return {
         "name": values["name"].strip(),
         **time_body(values),
@@ -188,7 +140,7 @@ def body(values: Mapping[str, str], saved: Schedule | None = None) -> dict[str, 
         "overlap": values["overlap"],
         "on_unknown": values["on_unknown"],
         "together": bool(values["together"]),
-        "message": message,
+        "message": mail_values.message_of(values, saved["message"] if saved else None),
     }
 
 
@@ -201,7 +153,7 @@ def place(problems: Iterable[FieldProblem], values: Mapping[str, str]) -> tuple[
         if name is None:
             others.append(f"{problem.pointer}: {problem.detail}" if problem.pointer else problem.detail)
             continue
-        at_fields.setdefault(name, []).append(_line_of(problem.pointer, name) + problem.detail)
+        at_fields.setdefault(name, []).append(mail_values.line_of(problem.pointer) + problem.detail)
     return at_fields, others
 
 
@@ -212,27 +164,6 @@ def field_of(pointer: str, values: Mapping[str, str]) -> str | None:
     if pointer == "/recurrence":
         return {"once": "once_at", "cron": "expression"}.get(values["kind"], "every")
     return next((name for prefix, name in _FIELD_OF if pointer == prefix or pointer.startswith(prefix + "/")), None)
-
-
-def _line_of(pointer: str, name: str) -> str:
-    match = re.match(r"/message/(?:to|cc|bcc)/([0-9]+)", pointer)
-    return f"Line {int(match[1]) + 1}: " if match and name in _LISTS else ""
-
-
-def _attachments(text: str) -> object:
-    """The files that the form was given, as the registry named them; what is no JSON it then refuses by name."""
-    try:
-        return json.loads(text) if text else []
-    except ValueError:
-        return text
-
-
-def _whole(text: str) -> int | str | None:
-    """A number, or what was typed instead of one, which the registry then refuses by name."""
-    stripped = text.strip()
-    if not stripped:
-        return None
-    return int(stripped) if re.fullmatch(r"-?[0-9]{1,9}", stripped) else stripped
 
 
 def _seconds(minutes: str) -> int | str:

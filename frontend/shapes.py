@@ -124,69 +124,6 @@ class Token(TypedDict):
     revision: int
 
 
-class Settlement(TypedDict):
-    at: str
-    state: str
-    by: str
-    why: str
-
-
-class Attempt(TypedDict):
-    id: str
-    number: int
-    provider: str
-    sender: str
-    token: Token | None
-    claimed_at: str | None
-    fence: str | None
-    fenced_at: str | None
-    called_at: str | None
-    ended_at: str | None
-    outcome: str | None
-    detail: str | None
-    status: int | None
-    settlements: list[Settlement]
-    """What was found out, or decided, about a call whose reply was lost, in order."""
-
-
-class Moment(TypedDict):
-    at: str
-    event: str
-    detail: str | None
-
-
-Email = TypedDict(
-    "Email",
-    {
-        "id": str,
-        "schedule_id": str,
-        "schedule_name": str | None,
-        "occurrence_id": str,
-        "origin": str,
-        "due_at": str,
-        "state": str,
-        "reason": str | None,
-        "from": Address | None,
-        "to": list[Address],
-        "subject": str | None,
-        "attachments": list[Attachment],
-        "text": NotRequired[str | None],
-        "html": NotRequired[str | None],
-        "provider": str | None,
-        "message_id": str | None,
-        "receipt": str | None,
-        "unknown_since": NotRequired[str | None],
-        "look_up_at": NotRequired[str | None],
-        "decision_due_at": NotRequired[str | None],
-        "shard": int,
-        "created_at": str,
-        "updated_at": str,
-        "attempts": list[Attempt],
-        "timeline": list[Moment],
-    },
-)
-
-
 class Member(TypedDict):
     id: str
     host: str

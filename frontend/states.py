@@ -32,7 +32,7 @@ EMAILS = {
     "delivered": Look("Delivered", "good", "checks", "The recipient's server took it."),
     "bounced": Look("Bounced", "bad", "arrow-back-up", "The recipient's server refused it."),
     "complained": Look("Complained", "bad", "mood-sad", "The recipient reported it as unwanted."),
-    "failed": Look("Failed", "bad", "x", "The provider refused this mail, and would again."),
+    "failed": Look("Failed", "bad", "x", "It was refused, or given up after many tries: nobody got it."),
     "unknown": Look(
         "Unknown",
         "warn",
@@ -41,11 +41,15 @@ EMAILS = {
         "guess; the provider's own records settle it.",
     ),
     "held": Look("Held", "warn", "hand-stop", "It waits for a person's decision: nothing is sent on a guess."),
-    "cancelled": Look("Cancelled", "calm", "ban", "It was called off: no call is made for it any more."),
+    "cancelled": Look(
+        "Cancelled", "calm", "ban", "It was called off: no call is made for it any more, so nobody gets it."
+    ),
     "suppressed": Look(
         "Suppressed", "calm", "bell-off", "Its recipient does not want mail, so no provider was called."
     ),
-    "expired": Look("Expired", "calm", "clock-off", "It became too late to send it."),
+    "expired": Look(
+        "Expired", "calm", "clock-off", "It could not be sent while it was worth sending, so no provider has it."
+    ),
     "skipped": Look("Skipped", "calm", "player-skip-forward", "Its occurrence was skipped."),
 }
 
@@ -141,6 +145,8 @@ PREVENTED = {
 }
 
 DROPPED_IN_DOUBT = "It was called off. Whether it had been sent before is not known: the answer of a call was lost."
+
+TESTED = "It went all its way. A key for tests asked for it, so no provider was called and nobody got it."
 
 HINTS = {
     "unknown": "look at these",

@@ -3,14 +3,17 @@
   "use strict";
 
   // A link with data-dialog opens the question here, so it is a button; without scripts it leads to the question's own page.
-  document.addEventListener("DOMContentLoaded", () => {
+  const markOpeners = () => {
     for (const opener of document.querySelectorAll("a[data-dialog]")) {
+      if (!document.getElementById(opener.dataset.dialog)) continue;
       opener.setAttribute("role", "button");
       opener.setAttribute("aria-haspopup", "dialog");
     }
-  });
+  };
+  document.addEventListener("DOMContentLoaded", markOpeners);
+  document.addEventListener("htmx:afterSettle", markOpeners);
   document.addEventListener("keydown", (event) => {
-    if (event.key !== " " || !event.target.matches("a[data-dialog]")) return;
+    if (event.key !== " " || !event.target.matches("a[data-dialog][role]")) return;
     event.preventDefault();
     event.target.click();
   });
@@ -37,6 +40,12 @@
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
+  // A time that is asked for is in the reader's own zone to begin with.
+  document.addEventListener("DOMContentLoaded", () => {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    for (const field of document.querySelectorAll("[data-own-zone]")) if (zone && field.value === "UTC") field.value = zone;
   });
 
   const showTicked = () => {

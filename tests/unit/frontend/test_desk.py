@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from fencepost.settings import Frontend, Settings
 from frontend.app import create_app
+from frontend.mail_shapes import Email
 from frontend.registry_client import Page, Refused
-from frontend.shapes import Email
 from frontend.views import REGISTRY
 from tests.support.pages import signed_in
 

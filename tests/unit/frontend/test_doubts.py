@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from frontend.doubts import doubt, last_settlement, may_have_gone
-from frontend.shapes import Attempt, Email, Settlement
+from frontend.mail_shapes import Attempt, Email, Settlement
 
 
 def attempt(number: int, **fields: Any) -> Attempt:
