@@ -25,6 +25,7 @@ from registry import (
     hosts,
     incoming,
     limiting,
+    mail_reports,
     occurrences,
     posting,
     previews,
@@ -43,6 +44,7 @@ from registry.answers.batches import BatchAnswer, BatchMade, EmailsMade, Replaye
 from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
 from registry.answers.explaining import ExplanationAnswer
+from registry.answers.mail_reports import MailReport
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
 from registry.answers.providers import ProviderAnswer, ProviderList
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
@@ -87,6 +89,7 @@ SHAPES = [
     ClusterAnswer,
     AuditAnswer,
     reports.Activity,
+    MailReport,
     hooks.HookAnswer,
     WebhookAnswer,
     WebhookMade,
@@ -131,6 +134,7 @@ APIS = (
     cluster.bp,
     audit.bp,
     reports.bp,
+    mail_reports.bp,
     hooks.bp,
     webhooks.bp,
     api_keys.bp,
