@@ -75,17 +75,21 @@ class MailReports:
             for piece in pieces(question.begins, by_day=by_day)
         ]
         stages: list[Document] = [{"$match": {"$or": read}}]
-        whole = not question.filters and (by_day or key is None)
-        if not whole:
-            cells: Any = "$cells"
-            if question.filters:
-                cells = {"$filter": {"input": "$cells", "as": "this", "cond": {"$and": question.filters}}}
-            stages += [{"$project": {"at": 1, "cells": cells}}, {"$unwind": "$cells"}]
-        if key == _FIELDS["tag"]:
-            stages.append({"$unwind": {"path": "$cells.tags", "preserveNullAndEmptyArrays": True}})
-            key = {"$ifNull": ["$cells.tags", None]}
-        counts = "total" if whole else "cells.counts"
-        stages.append({"$group": {"_id": key, **{name: {"$sum": f"${counts}.{name}"} for name in COUNTS}}})
+        if question.filters:
+            cells = {"$filter": {"input": "$cells", "as": "this", "cond": {"$and": question.filters}}}
+            stages.append({"$project": {"at": 1, "cells": cells}})
+        if by_day or key is None:  # all cells of a piece together
+            sums = {
+                name: {"$sum": {"$sum": f"$cells.counts.{name}"} if question.filters else f"$total.{name}"}
+                for name in COUNTS
+            }
+        else:
+            stages.append({"$unwind": "$cells"})
+            if key == _FIELDS["tag"]:
+                stages.append({"$unwind": {"path": "$cells.tags", "preserveNullAndEmptyArrays": True}})
+                key = {"$ifNull": ["$cells.tags", None]}
+            sums = {name: {"$sum": f"$cells.counts.{name}"} for name in COUNTS}
+        stages.append({"$group": {"_id": key, **sums}})
         with answering():
             rows = self.database.mail_counts.aggregate(stages)
             return {row["_id"]: {name: row[name] for name in COUNTS} for row in rows}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import requests
+from pymongo import timeout
 
 from auditor.counting import Counter
 from fencepost import ids
@@ -74,21 +75,23 @@ def _queries(schedule_id: str) -> dict[str, dict[str, str]]:
 
 
 def _fill(world: World, count: int) -> list[str]:
-    """Half of it by API, spread evenly, with tags; half by schedules, each at its own hour of each day."""
+    """Half of it by API, with tags; half by schedules, list after list. The ids of the schedules."""
     chance = random.Random(1)
     now = milliseconds(datetime.now(UTC))
     start = now - timedelta(days=_DAYS)
     schedules = [ids.new_id(ids.SCHEDULE) for _ in range(_SCHEDULES)]
     rows: list[Delivery] = []
-    while count > 0:
-        at = start + timedelta(seconds=chance.randrange(_DAYS * 86_400))
+    done = 0
+    while done < count:
+        at = milliseconds(start + timedelta(days=_DAYS) * done / count)
         by_list = chance.random() < 1 / _LIST
         schedule_id = chance.choice(schedules) if by_list else None
-        for number in range(min(count, _LIST if by_list else 1)):
+        for number in range(min(count - done, _LIST if by_list else 1)):
             rows.append(_row(chance, at, now, number, schedule_id))
-            count -= 1
-        if len(rows) >= 5000 or count == 0:
-            world.store.deliveries.insert(rows)
+            done += 1
+        if len(rows) >= 2000 or done == count:
+            with timeout(120):
+                world.store.deliveries.insert(rows)
             rows = []
     return schedules
 

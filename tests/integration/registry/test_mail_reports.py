@@ -179,11 +179,11 @@ def test_every_report_is_what_counting_by_hand_gives(api: Api, store: Store, cou
             tracking={"opened_at": NOW, "opens": 2} if chance.random() < 0.3 else {},
             owner_id=chance.choice(["local", "local", "local", "bob"]),
         )
-        for _ in range(1500)
+        for _ in range(1000)
     ]
     store.deliveries.insert(rows)
     count()
-    for _ in range(60):
+    for _ in range(40):
         zone, group = chance.choice(ZONES), chance.choice(["day", "provider", "tag", "schedule"])
         first = start.date() + timedelta(days=chance.randrange(25))
         last = first + timedelta(days=chance.randrange(12))
