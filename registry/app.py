@@ -135,7 +135,6 @@ APIS = (
     audit.bp,
     reports.bp,
     mail_reports.bp,
-    hooks.bp,
     webhooks.bp,
     api_keys.bp,
 )
@@ -183,7 +182,7 @@ CONVERTERS: dict[str, type[BaseConverter]] = {
 
 
 def create_app(parts: Parts) -> OpenAPI:
-    """The registry's application. It connects to nothing before the first request."""
+    """The registry's application, or the part of it that the settings say. It connects to nothing before the first request."""
     app = OpenAPI(
         __name__,
         info=INFO,
@@ -207,9 +206,11 @@ def create_app(parts: Parts) -> OpenAPI:
     access.install(app, parts)
     incoming.check(app, parts.settings.registry.max_message_body_bytes)
     problems.install(app)
-    for api in APIS:
+    serves = parts.settings.registry.serves
+    for api in (*(APIS if serves != "hooks" else ()), *((hooks.bp,) if serves != "api" else ())):
         documenting.register(app, api)
-    app.register_blueprint(docs.bp)
+    if serves != "hooks":
+        app.register_blueprint(docs.bp)
     app.register_blueprint(unsubscribing.bp)
     access.check(app)
     # Made when it is first asked for: it takes longer than all the rest.

@@ -1,11 +1,16 @@
 """Our own processes, and the rules that they work by."""
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 
 from fencepost.settings.values import Names, Seconds, Section
 
 
 class Registry(Section):
+    serves: Literal["all", "api", "hooks"] = "all"
+    """`hooks`: only what providers call, and the links of unsubscription, so that a flood of these slows a process of its own; `api`: all
+    but the hooks."""
     host: str = "127.0.0.1"
     port: int = Field(5000, ge=0, le=65_535)
     allowed_hosts: Names = ("127.0.0.1", "localhost", "[::1]")

@@ -23,7 +23,8 @@ def test_stacks_stay_in_their_places(values: list[tuple[int, int, int]]) -> None
     for stack, each in zip(stacks([""] * len(values), parts, top), values, strict=True):
         assert -0.01 <= stack.x <= stack.x + stack.width <= WIDTH + 0.01
         for bar in stack.bars:
-            assert stack.x <= bar.x and bar.x + bar.width <= stack.x + stack.width + 0.02
+            assert stack.x <= bar.x
+            assert bar.x + bar.width <= stack.x + stack.width + 0.02
             assert -0.02 <= bar.y <= bar.y + bar.height <= HEIGHT + 0.02
         assert abs(sum(bar.height for bar in stack.bars) - HEIGHT * sum(each) / top) < 0.05
 
