@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from threading import Event
 from types import FrameType
 
+from auditor.counting import CounterThread
 from auditor.gauges import Gauges
 from auditor.rounds import Rounds
 from fencepost.clock import SystemClock
@@ -25,6 +26,7 @@ from fencepost.store import Store
 log = get_logger(__name__)
 _RETRY_SECONDS = 1.0
 _STALLED_SECONDS = 300.0
+_COUNTER_SECONDS = 5.0
 
 
 class AuditorProcess:
@@ -43,6 +45,7 @@ class AuditorProcess:
         self._renewed_at = 0.0
         self._outages, self._starting, self._works = Outages(self._clock), True, False
         self._rounds: Rounds | None = None
+        self._counter = CounterThread(settings, self._store, lambda: self._works)
         self._gauges = Gauges(Metrics(), lambda: self._clock.steady() - self._ended_at)
         self._status = StatusServer(
             options.metrics_host,
@@ -59,6 +62,7 @@ class AuditorProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         log.info("An auditor starts.", action="auditor.starting", auditor=self._name, status=self._status.address)
+        self._counter.start()
         while not self._stop.is_set():
             began = self._clock.steady()
             self._beaten_at = began
@@ -130,6 +134,7 @@ class AuditorProcess:
         self._stop.set()
 
     def _end(self) -> None:
+        self._counter.stop(_COUNTER_SECONDS)
         try:
             self._store.audits.release(self._name)
         except Unreachable:

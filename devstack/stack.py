@@ -43,18 +43,22 @@ class Stack:
         frontend: bool = True,
         auditor: bool = False,
         notifier: bool = False,
+        hooks: bool = False,
     ) -> None:
         """`folder` gets logs and temporary files. `variables` are the FENCEPOST_… settings of all processes; they win over those that
-        the stack sets itself: its addresses, and the simulator as the provider."""
+        the stack sets itself: its addresses, and the simulator as the provider. `hooks`: webhooks have a registry of their own."""
         self.folder = folder
         self._temporary = folder / "temporary"  # what a killed process leaves there goes with the folder
         self.registry_url = f"http://127.0.0.1:{ports.registry}"
         self.frontend_url = f"http://127.0.0.1:{ports.frontend}"
         self.simulator_url = f"http://127.0.0.1:{ports.simulator}"
         self._smtp_port = free_port()
+        self.hooks_url = f"http://127.0.0.1:{free_port()}" if hooks else self.registry_url
         self.variables = {**self._own_settings(ports), **variables}
         self.simulator = self._process("simulator", f"{self.simulator_url}/healthz")
-        self.registry = self._process("registry", f"{self.registry_url}/readyz")
+        serves = {"FENCEPOST_REGISTRY__SERVES": "api"} if hooks else {}
+        self.registry = self._process("registry", f"{self.registry_url}/readyz", variables=serves)
+        self.hooks = self._hooks() if hooks else None
         self.frontend = self._process("frontend", f"{self.frontend_url}/healthz") if frontend else None
         self.auditor = self._with_status("auditor", "AUDITOR") if auditor else None
         self.notifier = self._with_status("notifier", "NOTIFIER") if notifier else None
@@ -65,7 +69,7 @@ class Stack:
     @property
     def processes(self) -> list[Process]:
         """All of them, in the order in which they are started."""
-        last = [process for process in (self.auditor, self.notifier, self.frontend) if process]
+        last = [process for process in (self.hooks, self.auditor, self.notifier, self.frontend) if process]
         return [self.simulator, self.registry, *self.senders, *last]
 
     @property
@@ -92,7 +96,11 @@ class Stack:
 
     def stop(self, seconds: float = 30) -> None:
         """End all: those that take mail first, then those that send it, all senders at once. None is left."""
-        for group in ([self.frontend, self.registry], self.senders, [self.auditor, self.notifier, self.simulator]):
+        for group in (
+            [self.frontend, self.registry, self.hooks],
+            self.senders,
+            [self.auditor, self.notifier, self.simulator],
+        ):
             running = [process for process in group if process and process.alive]
             for process in running:
                 process.terminate()
@@ -113,7 +121,7 @@ class Stack:
             "FENCEPOST_FRONTEND__REGISTRY_URL": self.registry_url,
             "FENCEPOST_FRONTEND__SIMULATOR_URL": self.simulator_url,
             "FENCEPOST_SIMULATOR__PORT": str(ports.simulator),
-            "FENCEPOST_SIMULATOR__HOOKS_URL": f"{self.registry_url}/hooks",
+            "FENCEPOST_SIMULATOR__HOOKS_URL": f"{self.hooks_url}/hooks",
             **keys.simulator,
             **keys.registry,
             # All of them: whichever is chosen, no mail leaves this machine.
@@ -127,6 +135,10 @@ class Stack:
             "FENCEPOST_PROVIDERS__SMTP__BASE_URL": f"smtp://127.0.0.1:{self._smtp_port}",
             "FENCEPOST_PROVIDERS__SMTP__STARTTLS": "none",
         }
+
+    def _hooks(self) -> Process:
+        own = {"FENCEPOST_REGISTRY__SERVES": "hooks", "FENCEPOST_REGISTRY__PORT": self.hooks_url.rpartition(":")[2]}
+        return self._process("hooks", f"{self.hooks_url}/readyz", module="registry", variables=own)
 
     def _add_sender(self, variables: Mapping[str, str]) -> Process:
         self.senders.append(self._with_status(f"sender-{len(self.senders) + 1}", "SENDER", variables, module="sender"))

@@ -5,7 +5,7 @@ Each refuses with a sentence that says what would be right.
 
 import math
 import re
-from datetime import datetime
+from datetime import date, datetime
 from email.utils import parseaddr
 from typing import Annotated, Any
 
@@ -32,6 +32,7 @@ _OURS = {
     "mime-version",
 }
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _FIRST_YEAR, _LAST_YEAR = 1971, 2199
 _TAG = re.compile(r"[ -~]{1,128}")
 _LARGEST_WHOLE = 10**15 - 1
@@ -93,6 +94,19 @@ def _whole_second(instant: datetime) -> datetime:
     return instant
 
 
+def _day(value: object) -> object:
+    """Texts only: a number would be read as seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise wrong("must be a day such as 2026-03-29")
+
+
+def _year_within_reach(day: date) -> date:
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise wrong(f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return day
+
+
 def _tag(text: str) -> str:
     if not _TAG.fullmatch(text):
         raise wrong("must be 1 to 128 ASCII characters without control characters")
@@ -131,6 +145,7 @@ OneLine = Annotated[str, Field(max_length=998), AfterValidator(one_line)]
 Email = Annotated[str, AfterValidator(one_line), AfterValidator(_email)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_within_reach)]
 Instant = Annotated[Moment, AfterValidator(_whole_second)]
+Day = Annotated[date, BeforeValidator(_day), AfterValidator(_year_within_reach)]
 Variable = Annotated[
     Any, AfterValidator(_variable), WithJsonSchema({"type": ["string", "boolean", "integer", "number"]})
 ]

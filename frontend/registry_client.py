@@ -8,7 +8,7 @@ import requests
 
 from fencepost.settings import Frontend
 from frontend.mail_shapes import Email
-from frontend.shapes import Audit, Backfill, Cluster, Key, Minute, Occurrence, Preview, Schedule
+from frontend.shapes import Audit, Backfill, Cluster, Key, MailReport, Minute, Occurrence, Preview, Schedule
 
 Item = TypeVar("Item")
 
@@ -137,6 +137,17 @@ class Registry:
     def activity(self, *, minutes: int = 60) -> Sequence[Minute]:
         return cast(Sequence[Minute], self._call("GET", f"/reports/activity?minutes={minutes}")["data"])
 
+    def mail_report(self, **filters: str | None) -> MailReport:
+        """`from`, `to`, `timezone`, `group`, `provider`, `tag`, `schedule_id`. Raises Refused with status 422 for what makes no sense."""
+        return cast(MailReport, self._call("GET", "/reports/mail", params=_given(filters)))
+
+    def mail_report_csv(self, **filters: str | None) -> tuple[bytes, dict[str, str]]:
+        """The same as a table for spreadsheets, and under which name to save it."""
+        answer = self._ask("GET", "/reports/mail", headers={"Accept": "text/csv"}, params=_given(filters))
+        if not answer.ok:
+            _read(answer, self._url)
+        return answer.content, {"Content-Disposition": answer.headers.get("Content-Disposition", "attachment")}
+
     def whose(self, key: str) -> Mapping[str, Any]:
         """What this key is called, whose it is and what it may do. Raises Refused with status 401 where it opens nothing."""
         return cast(
@@ -174,8 +185,7 @@ class Registry:
         return self._page(path, filters)
 
     def _page(self, path: str, filters: Mapping[str, str | int | None]) -> Page[Any]:
-        asked = {name: value for name, value in filters.items() if value not in (None, "")}
-        answer = self._call("GET", path, params=asked)
+        answer = self._call("GET", path, params=_given(filters))
         return Page(answer["data"], answer.get("next_cursor"))
 
     def _call(
@@ -186,10 +196,20 @@ class Registry:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int | None] | None = None,
     ) -> Any:
+        return _read(self._ask(method, path, body, headers, params), self._url)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str | int | None] | None = None,
+    ) -> requests.Response:
         if key := self._key():
             headers = {"Authorization": f"Bearer {key}", **(headers or {})}
         try:
-            answer = self._session.request(
+            return self._session.request(
                 method,
                 self._url + path,
                 json=body,
@@ -200,7 +220,10 @@ class Registry:
             )
         except requests.RequestException as error:
             raise RegistryDown(f"the registry at {self._url} does not answer ({type(error).__name__})") from error
-        return _read(answer, self._url)
+
+
+def _given(filters: Mapping[str, str | int | None]) -> dict[str, str | int | None]:
+    return {name: value for name, value in filters.items() if value not in (None, "")}
 
 
 def _read(answer: requests.Response, url: str) -> Any:

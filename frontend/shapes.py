@@ -206,6 +206,49 @@ class Minute(TypedDict):
     skipped: int
 
 
+class MailCounts(TypedDict):
+    """How many mails of a report. The parts of `sent` are `delivered`, `bounced` and those of which nothing was told yet."""
+
+    sent: int
+    delivered: int
+    bounced: int
+    complained: int
+    failed: int
+    expired: int
+    suppressed: int
+    cancelled: int
+    in_doubt: int
+    opened: int
+    machine_opened: int
+    clicked: int
+    unsubscribed: int
+    opens: int
+    clicks: int
+
+
+class MailGroup(TypedDict):
+    key: str | None
+    name: str | None
+    counts: MailCounts
+    rates: dict[str, float | None]
+
+
+MailReport = TypedDict(
+    "MailReport",
+    {
+        "from": str,
+        "to": str,
+        "timezone": str,
+        "group": Literal["day", "provider", "tag", "schedule"],
+        "counted_at": str | None,
+        "counts": MailCounts,
+        "rates": dict[str, float | None],
+        "data": list[MailGroup],
+        "more": int,
+    },
+)
+
+
 class Key(TypedDict):
     """An API key; `secret` only in the answer that made it."""
 

@@ -25,6 +25,7 @@ from registry import (
     hosts,
     incoming,
     limiting,
+    mail_reports,
     occurrences,
     posting,
     previews,
@@ -43,6 +44,7 @@ from registry.answers.batches import BatchAnswer, BatchMade, EmailsMade, Replaye
 from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
 from registry.answers.explaining import ExplanationAnswer
+from registry.answers.mail_reports import MailReport
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
 from registry.answers.providers import ProviderAnswer, ProviderList
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
@@ -87,6 +89,7 @@ SHAPES = [
     ClusterAnswer,
     AuditAnswer,
     reports.Activity,
+    MailReport,
     hooks.HookAnswer,
     WebhookAnswer,
     WebhookMade,
@@ -131,7 +134,7 @@ APIS = (
     cluster.bp,
     audit.bp,
     reports.bp,
-    hooks.bp,
+    mail_reports.bp,
     webhooks.bp,
     api_keys.bp,
 )
@@ -179,7 +182,7 @@ CONVERTERS: dict[str, type[BaseConverter]] = {
 
 
 def create_app(parts: Parts) -> OpenAPI:
-    """The registry's application. It connects to nothing before the first request."""
+    """The registry's application, or the part of it that the settings say. It connects to nothing before the first request."""
     app = OpenAPI(
         __name__,
         info=INFO,
@@ -203,9 +206,11 @@ def create_app(parts: Parts) -> OpenAPI:
     access.install(app, parts)
     incoming.check(app, parts.settings.registry.max_message_body_bytes)
     problems.install(app)
-    for api in APIS:
+    serves = parts.settings.registry.serves
+    for api in (*(APIS if serves != "hooks" else ()), *((hooks.bp,) if serves != "api" else ())):
         documenting.register(app, api)
-    app.register_blueprint(docs.bp)
+    if serves != "hooks":
+        app.register_blueprint(docs.bp)
     app.register_blueprint(unsubscribing.bp)
     access.check(app)
     # Made when it is first asked for: it takes longer than all the rest.

@@ -92,7 +92,7 @@ def private_etcd_cluster(tmp_path: Path) -> Iterator[StartsCluster]:
 
 
 class StartsStack(Protocol):
-    """Starts a whole Fencepost, ready. Each of `.senders` (and .registry, .frontend, .simulator) is a Process: .url, .pid,
+    """Starts a whole Fencepost, ready. Each of `.senders` (and .registry, .frontend, .simulator, .hooks) is a Process: .url, .pid,
     .kill(), .pause(), .resume(), .terminate(), .start(); `failpoint` arms all senders that are started here, while
     `stack.start_sender({"FENCEPOST_FAILPOINT": "W4.after:kill"})` adds one that is armed alone."""
 
@@ -103,6 +103,7 @@ class StartsStack(Protocol):
         frontend: bool = True,
         variables: Mapping[str, str] | None = None,
         failpoint: str | None = None,
+        hooks: bool = False,
     ) -> Stack: ...
 
 
@@ -119,11 +120,12 @@ def stack(territory: Territory, tmp_path: Path, request: pytest.FixtureRequest) 
         frontend: bool = True,
         variables: Mapping[str, str] | None = None,
         failpoint: str | None = None,
+        hooks: bool = False,
     ) -> Stack:
         armed = {"FENCEPOST_FAILPOINT": failpoint} if failpoint else {}
         folder = tmp_path / f"stack-{len(stacks)}"
         settings = {**territory.variables, **armed, **(variables or {})}
-        stacks.append(Stack(folder, settings, ports=Ports.free(), senders=senders, frontend=frontend))
+        stacks.append(Stack(folder, settings, ports=Ports.free(), senders=senders, frontend=frontend, hooks=hooks))
         return stacks[-1].start()
 
     yield start

@@ -1,11 +1,16 @@
 """Our own processes, and the rules that they work by."""
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 
 from fencepost.settings.values import Names, Seconds, Section
 
 
 class Registry(Section):
+    serves: Literal["all", "api", "hooks"] = "all"
+    """`hooks`: only what providers call, and the links of unsubscription, so that a flood of these slows a process of its own; `api`: all
+    but the hooks."""
     host: str = "127.0.0.1"
     port: int = Field(5000, ge=0, le=65_535)
     allowed_hosts: Names = ("127.0.0.1", "localhost", "[::1]")
@@ -152,6 +157,8 @@ class Auditor(Section):
     """How long a delivery may stay pending, while its shard is served and its provider takes mail."""
     second_look_seconds: float = Field(3600, gt=0)
     """What is on record is looked at once more so long after it was due, when retries and settlements are over."""
+    count_seconds: float = Field(5, gt=0, le=300)
+    """How often what has changed is counted for the reports; less often where that takes long, a twentieth of the time at most."""
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(0, ge=0, le=65_535)
     """Where the auditor serves /metrics, /healthz and /readyz; 0 takes a free port."""
@@ -219,3 +226,5 @@ class Retention(Section):
     days: int = Field(90, ge=8)
     """Occurrences and deliveries are purged this long after they were due, or made if that was later: beyond the fence's own
     seven days. A backfill reaches back no further."""
+    report_days: int = Field(400, ge=8, le=4000)
+    """How long reports count mail: from when its rows are purged on, as it was counted last."""

@@ -11,6 +11,7 @@ from fencepost.store.api_keys import ApiKeys
 from fencepost.store.audit import Audits
 from fencepost.store.changes import Changes
 from fencepost.store.cluster import ClusterRecords
+from fencepost.store.counting import Counting
 from fencepost.store.deliveries import Deliveries
 from fencepost.store.doubts import Doubts
 from fencepost.store.emails import Emails
@@ -19,6 +20,7 @@ from fencepost.store.files import Files
 from fencepost.store.findings import Findings
 from fencepost.store.hooks import Hooks
 from fencepost.store.idempotency import IdempotencyKeys
+from fencepost.store.mail_reports import MailReports
 from fencepost.store.messages import Messages
 from fencepost.store.migrations import migrate, pending
 from fencepost.store.mongodb import Document, answering, connect, server_time
@@ -64,6 +66,8 @@ class Store:
     files: Files
     api_keys: ApiKeys
     pretended: PretendedMail
+    counting: Counting
+    mail_reports: MailReports
 
     @classmethod
     def open(cls, options: settings.MongoDB) -> "Store":
@@ -95,6 +99,8 @@ class Store:
             Files(database),
             ApiKeys(database),
             PretendedMail(database),
+            Counting(database),
+            MailReports(database),
         )
 
     def migrate(self) -> list[str]:

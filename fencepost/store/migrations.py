@@ -7,6 +7,7 @@ from pymongo.database import Database
 
 from fencepost.store import (
     api_keys,
+    counting,
     deliveries,
     events,
     files,
@@ -80,6 +81,11 @@ def _index_test_mail(database: Database[Document]) -> None:
     database.deliveries.create_indexes(pretending.INDEXES)
 
 
+def _index_counts(database: Database[Document]) -> None:
+    database.mail_counts.create_indexes(counting.INDEXES)
+    database.deliveries.create_indexes([counting.SETTLED_INDEX])
+
+
 MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0001_indexes", _create_indexes),
     ("0002_api_mail", _index_api_mail),
@@ -89,6 +95,7 @@ MIGRATIONS: list[tuple[str, Callable[[Database[Document]], None]]] = [
     ("0006_files", _index_files),
     ("0007_api_keys", _index_api_keys),
     ("0008_test_mail", _index_test_mail),
+    ("0009_mail_counts", _index_counts),
 ]
 """In order, by name. A migration that shipped is never changed; the next one mends it."""
 

@@ -2,7 +2,7 @@
 
 All servers, two senders and the provider's stub share this machine's cores, so only ratios taken in one run mean much.
 
-    python -m tests.bench [ceiling drain ontime transactional ballast lists] [--mails 10000] [--ballast 1000000]
+    python -m tests.bench [ceiling drain ontime transactional ballast lists reports] [--mails 10000] [--ballast 1000000]
 """
 
 import argparse
@@ -17,7 +17,7 @@ from statistics import median
 
 from devstack.processes import Process
 from devstack.servers import Servers
-from tests.bench import lists, stub, transactional
+from tests.bench import lists, reports, stub, transactional
 from tests.bench.world import World, local_servers, provider
 from tests.support.territory import Territory
 
@@ -147,7 +147,7 @@ def _timed(world: World) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("ceiling", "drain", "ontime", "transactional", "ballast", "lists")
+    parts = ("ceiling", "drain", "ontime", "transactional", "ballast", "lists", "reports")
     parser.add_argument("parts", nargs="*", default=parts, help=f"which: {', '.join(parts)}; all")
     parser.add_argument("--mails", type=int, default=10_000)
     parser.add_argument("--ballast", type=int, default=1_000_000)
@@ -169,6 +169,9 @@ def main() -> None:
         if "lists" in arguments.parts:
             say("## Lists")
             in_world(lambda world: lists.measure(world, arguments.ballast, say), servers, processes)
+        if "reports" in arguments.parts:
+            say("## Reports")
+            in_world(lambda world: reports.measure(world, arguments.ballast, say), servers, processes)
 
 
 if __name__ == "__main__":

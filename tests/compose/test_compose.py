@@ -21,7 +21,7 @@ from tests.support.eventually import eventually
 pytestmark = pytest.mark.timeout(480)
 
 GRACE_SECONDS = 30
-OURS = ("set_up", "registry", "sender", "auditor", "notifier", "frontend", "simulator")
+OURS = ("set_up", "registry", "hooks", "sender", "auditor", "notifier", "frontend", "simulator")
 
 
 def test_ten_thousand_due_mails_arrive_once_each_and_every_sender_does_its_part(people: People) -> None:
@@ -90,6 +90,21 @@ def test_registries_scale_and_one_may_stop(project: Project, people: People) -> 
     finally:
         docker("start", replicas[0])
         project.compose("up", "--detach", "--no-recreate", "--scale", "sender=3", "--scale", "registry=1")
+
+
+def test_webhooks_have_processes_of_their_own_and_what_comes_while_none_runs_is_told_again(
+    project: Project, people: People
+) -> None:
+    assert requests.post(f"{project.registry_url}/hooks/nobody", json={}, timeout=10).status_code == 404
+    project.compose("stop", "hooks")
+    assert requests.post(f"{project.registry_url}/hooks/mailgun", json={}, timeout=10).status_code == 503
+    people.turn(opens=1)
+    told = people.expect_mail("While nobody listens")
+    people.turn()
+    project.compose("up", "--detach", "--no-recreate", "--scale", "sender=3")
+    eventually(
+        lambda: [mail["tracking"]["opens"] for mail in people.list("/emails", schedule_id=told)] == [1], seconds=120
+    )
 
 
 def test_senders_that_are_stopped_finish_their_calls_and_leave_with_status_0(project: Project, people: People) -> None:
@@ -174,7 +189,7 @@ def test_without_the_volumes_it_starts_from_nothing(project: Project, people: Pe
 
 
 def test_processes_have_no_privileges_and_no_place_to_write(project: Project) -> None:
-    for service in ("registry", "sender", "auditor", "notifier", "frontend", "simulator"):
+    for service in ("registry", "hooks", "sender", "auditor", "notifier", "frontend", "simulator"):
         (container, *_) = project.containers(service)
         assert docker("exec", container, "id", "-u").strip() == "10001"
         tried = subprocess.run(["docker", "exec", container, "touch", "/app/x"], capture_output=True, text=True)

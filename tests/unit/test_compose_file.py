@@ -15,8 +15,8 @@ from fencepost.settings import load
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 REPLICAS = ROOT / "docker-compose.replicas.yml"
-OURS = {"set_up", "registry", "sender", "auditor", "notifier", "frontend", "simulator"}
-SCALED = {"registry", "sender", "notifier", "frontend"}
+OURS = {"set_up", "registry", "hooks", "sender", "auditor", "notifier", "frontend", "simulator"}
+SCALED = {"registry", "hooks", "sender", "notifier", "frontend"}
 # What the public images have: no curl anywhere, often no shell.
 PROGRAMS = {"python", "etcdctl", "redis-cli"}
 
@@ -56,6 +56,7 @@ def test_health_checks_need_nothing_but_the_images_own_program() -> None:
     checks = {name: service["healthcheck"]["test"] for name, service in SERVICES.items() if "healthcheck" in service}
     assert set(checks) == {
         "registry",
+        "hooks",
         "sender",
         "auditor",
         "notifier",
@@ -115,6 +116,15 @@ def test_nobody_is_trusted_without_a_key_and_only_those_who_need_the_keys_see_th
     assert "keys" in FILE["volumes"]
 
 
+def test_what_providers_call_is_served_by_processes_of_their_own() -> None:
+    serves = {name: SERVICES[name]["environment"]["FENCEPOST_REGISTRY__SERVES"] for name in ("registry", "hooks")}
+    assert serves == {"registry": "api", "hooks": "hooks"}
+    assert SERVICES["hooks"]["command"] == SERVICES["registry"]["command"]
+    balancer = (ROOT / "docker" / "haproxy.cfg").read_text()
+    assert "use_backend hooks if { path_beg /hooks/ }\n    default_backend registries" in balancer
+    assert re.search(r"backend hooks\n    server-template hooks- \d+ hooks:5000\n", balancer)
+
+
 def test_what_holds_data_holds_it_in_a_named_volume() -> None:
     for name in ("mongo", "etcd1", "etcd2", "etcd3", "redis", "simulator"):
         assert SERVICES[name]["volumes"][0].split(":")[0] == name
@@ -125,7 +135,7 @@ def test_the_replicas_are_set_up_as_the_one_that_is_there_already() -> None:
     replicas = YAML(typ="safe").load(REPLICAS)
     address = SERVICES["sender"]["environment"]["FENCEPOST_MONGODB__URL"].replace("mongo:27017", "{}")
     all_three = address.format("mongo:27017,mongo2:27017,mongo3:27017")
-    for name in ("set_up", "registry", "sender"):
+    for name in ("set_up", "registry", "hooks", "sender"):
         assert replicas["services"][name]["environment"] == {"FENCEPOST_MONGODB__URL": all_three}
     for name in ("mongo2", "mongo3"):
         own = {"volumes": [f"{name}:/data/db"]}

@@ -31,6 +31,8 @@ def client() -> FlaskClient:
         "/desk",
         "/audit",
         "/desk/count",
+        "/reports/mail",
+        "/reports/mail.csv",
     ],
 )
 def test_pages_say_what_to_do(client: FlaskClient, path: str) -> None:
