@@ -120,9 +120,24 @@ def test_what_providers_call_is_served_by_processes_of_their_own() -> None:
     serves = {name: SERVICES[name]["environment"]["FENCEPOST_REGISTRY__SERVES"] for name in ("registry", "hooks")}
     assert serves == {"registry": "api", "hooks": "hooks"}
     assert SERVICES["hooks"]["command"] == SERVICES["registry"]["command"]
-    balancer = (ROOT / "docker" / "haproxy.cfg").read_text()
-    assert "use_backend hooks if { path_beg /hooks/ }\n    default_backend registries" in balancer
-    assert re.search(r"backend hooks\n    server-template hooks- \d+ hooks:5000\n", balancer)
+
+
+def test_the_balancer_leads_each_address_to_its_own() -> None:
+    text = (ROOT / "docker" / "haproxy.cfg").read_text()
+    sections = [section.splitlines() for section in re.split(r"\n\n(?=\w)", text)]
+    lines = {head: [line.strip() for line in rest if "#" not in line] for head, *rest in sections}
+    assert len(lines) == len(sections), "no section comes twice"
+    assert lines["frontend api"] == [
+        "bind :5000",
+        "use_backend hooks if { path_beg /hooks/ }",
+        "default_backend registries",
+    ]
+    assert lines["frontend pages"] == ["bind :3000", "default_backend frontends"]
+    backends = {"registries": "registry- 16 registry:5000", "hooks": "hooks- 16 hooks:5000"}
+    backends["frontends"] = "frontend- 16 frontend:3000"
+    assert {name: lines[f"backend {name}"] for name in backends} == {
+        name: [f"server-template {servers}"] for name, servers in backends.items()
+    }
 
 
 def test_what_holds_data_holds_it_in_a_named_volume() -> None:
