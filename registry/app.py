@@ -19,6 +19,7 @@ from registry import (
     documenting,
     email_verbs,
     emails,
+    events,
     explaining,
     health,
     hooks,
@@ -43,6 +44,7 @@ from registry.answers.audit import AuditAnswer
 from registry.answers.batches import BatchAnswer, BatchMade, EmailsMade, Replayed
 from registry.answers.cluster import ClusterAnswer
 from registry.answers.emails import EmailAnswer, EmailList
+from registry.answers.events import EventAnswer, EventList
 from registry.answers.explaining import ExplanationAnswer
 from registry.answers.mail_reports import MailReport
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
@@ -77,6 +79,8 @@ SHAPES = [
     BackfillAnswer,
     EmailAnswer,
     EmailList,
+    EventAnswer,
+    EventList,
     EmailsMade,
     BatchMade,
     BatchAnswer,
@@ -126,6 +130,7 @@ APIS = (
     previews.bp,
     occurrences.bp,
     emails.bp,
+    events.bp,
     batches.bp,
     explaining.bp,
     providers.bp,
