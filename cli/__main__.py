@@ -24,6 +24,7 @@ _MODULES: Final[Mapping[str, str]] = {
     "mails": "mails",
     "providers": "providers",
     "replay": "decisions",
+    "reports": "reports",
     "reschedule": "decisions",
     "schedule": "schedules",
     "send": "send",

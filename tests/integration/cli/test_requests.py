@@ -116,3 +116,24 @@ def test_what_others_wrote_moves_no_cursor_and_breaks_no_line(stub: Stub) -> Non
     assert "\x1b" not in line
     assert "\u202e" not in line
     assert "[bold]x[/bold] next" in line
+
+
+def test_a_report_asks_for_its_days_and_shows_shares(stub: Stub) -> None:
+    names = ("sent", "delivered", "bounced", "complained", "opened", "clicked")
+    shares = ("delivery_rate", "bounce_rate", "complaint_rate", "open_rate", "click_rate")
+    full = {
+        "counts": {**dict.fromkeys(names, 3), "sent": 40},
+        "rates": {**dict.fromkeys(shares, 0.125), "click_rate": None},
+    }
+    empty = {"counts": dict.fromkeys(names, 0), "rates": dict.fromkeys(shares)}
+    days = [{"key": "2026-11-01", "name": None, **full}, {"key": "2026-11-02", "name": None, **empty}]
+    stub.answers = [(200, {"group": "day", "data": days, "more": 0, "counted_at": None, **full})]
+    ran = stub.run("reports", "--from", "2026-11-01", "--timezone", "Asia/Kolkata", "--tag", "news")
+    assert ran.exit_code == 0, ran.output
+    asked = stub.asked[0].path
+    for part in ("/reports/mail?", "from=2026-11-01", "timezone=Asia%2FKolkata", "tag=news", "group=day"):
+        assert part in asked
+    assert "3 (12.5 %)" in ran.output
+    assert "2026-11-01" in ran.output
+    assert "2026-11-02" not in ran.output
+    assert "no auditor runs" in ran.output
