@@ -70,7 +70,9 @@ class Ses(Account):
     configuration_set: str | None = None
     """The configuration set whose event destinations are told of what becomes of a mail; None: the account's default."""
     topic_arns: Names = ()
-    """The SNS topics that SES tells through; the registry takes calls for no other, and confirms no other's subscription."""
+    """The SNS topics that SES tells through; the registry takes calls for no other, and confirms no other's subscription. Give each
+    subscription a delivery policy that goes on for an hour: by default SNS tries three times more within a minute, and what it could
+    not tell by then is lost."""
     sns_base_url: str | None = None
     """Where whatever stands in for SNS has its certificate; None: addresses of https://sns.<region>.amazonaws.com alone."""
 

@@ -43,7 +43,7 @@ def test_scheduled_mail_waits_for_its_instant(world: World) -> None:
     [name] = ask(world, {"scheduled_at": due.isoformat()})
     wait_for(world, [name], "accepted")
     [row] = world.rows(_id=name)
-    assert timedelta(0) <= row["attempts"][0]["called_at"] - due < timedelta(seconds=2 * slowness())
+    assert timedelta(0) <= row["attempts"][-1]["called_at"] - due < timedelta(seconds=2 * slowness())
 
 
 def test_fifty_thousand_low_ones_do_not_delay_a_high_one(world: World) -> None:
@@ -59,7 +59,9 @@ def test_fifty_thousand_low_ones_do_not_delay_a_high_one(world: World) -> None:
     urgent = [ask(world, {"priority": "high", "to": [f"now{number}@example.com"]}) for number in range(5)]
     names = [name for [name] in urgent]
     wait_for(world, names, "accepted")
-    late = [(row["attempts"][0]["called_at"] - row["due_at"]).total_seconds() for row in world.rows(_id={"$in": names})]
+    late = [
+        (row["attempts"][-1]["called_at"] - row["due_at"]).total_seconds() for row in world.rows(_id={"$in": names})
+    ]
     assert max(late) < 2 * slowness(), late
     assert world.store.database.deliveries.count_documents({"state": "pending", "low": True}) > 40_000
 
@@ -71,7 +73,9 @@ def test_a_flood_of_one_caller_does_not_starve_another(world: World) -> None:
     eventually(lambda: world.rows(state="accepted"), seconds=30)
     names = ask(world, {"to": [f"other{number}@example.com" for number in range(10)]}, owner="other")
     wait_for(world, names, "accepted")
-    late = [(row["attempts"][0]["called_at"] - row["due_at"]).total_seconds() for row in world.rows(_id={"$in": names})]
+    late = [
+        (row["attempts"][-1]["called_at"] - row["due_at"]).total_seconds() for row in world.rows(_id={"$in": names})
+    ]
     # Ten seats at a twentieth of a second: the flood alone takes 25 s.
     assert max(late) < 5 * slowness(), late
     assert world.store.database.deliveries.count_documents({"state": "pending", "owner_id": "local"}) > 1_000
