@@ -247,6 +247,12 @@ def test_another_refusal_is_told_and_trouble_of_theirs_is_to_be_tried_again(name
             register(name, lambda _, status=status: (status, "busy"))  # type: ignore[misc]
 
 
+def test_a_provider_that_takes_its_time_over_each_call_is_left_in_the_end() -> None:
+    registering = steps("mailgun", settings(), PUBLIC, lambda: NOW)
+    with pytest.raises(Unreachable, match="took longer than 0 s together"):
+        perform("mailgun", registering, seconds=0)
+
+
 @pytest.mark.parametrize("name", ["mailgun", "sendgrid", "mailjet"])
 @pytest.mark.parametrize("body", ["Mailgun Magnificent API", "{}", "[]", '{"webhooks": 1, "Data": {}}'])
 def test_whoever_else_answers_is_not_taken_for_the_provider(name: str, body: str) -> None:

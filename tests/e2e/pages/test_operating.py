@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -20,7 +21,7 @@ from tests.support.territory import Territory
 pytestmark = pytest.mark.browser
 
 SETTINGS = {
-    "FENCEPOST_PROVIDERS__ORDER": "mailgun,sendgrid,smtp",
+    "FENCEPOST_PROVIDERS__ORDER": "mailgun,sendgrid,smtp,mailjet,ses",
     "FENCEPOST_PROVIDERS__SENDGRID__API_KEY": "not-the-simulators",
     "FENCEPOST_PROVIDERS__SMTP__MAX_PER_SECOND": "40",
     # Nobody is told until the address is registered.
@@ -105,6 +106,9 @@ def test_switching_off_asks_first_and_says_when_it_stops_all_mail(browser: Brows
     context = browser.new_context(base_url=site.url, java_script_enabled=False)
     tab = context.new_page()
     tab.goto("/providers")
+    for name in ("mailjet", "ses"):
+        site.call("PATCH", f"/providers/{name}", {"enabled": False})
+    tab.reload()
     for name in ("SMTP", "SendGrid"):
         tab.get_by_role("link", name=f"Switch {name} off").click()
         expect(tab.get_by_role("heading", name=f"Switch {name} off?")).to_be_visible()
@@ -121,6 +125,8 @@ def test_switching_off_asks_first_and_says_when_it_stops_all_mail(browser: Brows
         tab.get_by_role("link", name=f"Switch {name} on").click()
         tab.get_by_role("button", name="Switch it on").click()
         expect(tab.get_by_role("status")).to_contain_text("Switched on")
+    for name in ("mailjet", "ses"):
+        site.call("PATCH", f"/providers/{name}", {"enabled": True})
     context.close()
 
 
@@ -145,6 +151,14 @@ def test_the_address_is_registered_and_a_sample_shows_in_its_time_line(tab: Page
     expect(tab.locator(".attempts")).to_contain_text("Mailgun")
     sent = site.call("GET", "/emails?to=operator@example.com")["data"]
     assert [mail["provider"] for mail in sent] == ["mailgun"]
+
+
+def test_whoever_was_told_the_address_tells_of_mail_from_then_on(site: Site) -> None:
+    for name in ("mailjet", "ses"):
+        assert set(site.call("POST", f"/providers/{name}/register-webhook")["kinds"].values()) == {"registered"}
+        site.call("POST", "/emails", {**MAIL, "providers": [name]})
+    for name in ("mailjet", "ses"):
+        eventually(partial(delivered_by, site, name), seconds=30)
 
 
 def test_what_keeps_the_address_is_told(tab: Page) -> None:
@@ -303,3 +317,7 @@ def give_up(site: Site, webhook_id: str) -> None:
         {"webhook_id": webhook_id}, {"$set": {"state": "failed", "next_attempt_at": None, "claim": None}}
     )
     store.close()
+
+
+def delivered_by(site: Site, name: str) -> bool:
+    return bool(site.call("GET", f"/emails?provider={name}&state=delivered")["data"])
