@@ -14,7 +14,7 @@ from cli.values import given
 
 @click.group()
 def providers() -> None:
-    """List providers, show one, set what it carries."""
+    """List providers, show one, set what it carries, register our webhooks there."""
 
 
 @providers.command("list")
@@ -62,6 +62,15 @@ def set_provider(
     out.show(client.patch(path("providers", name), {**change, **given(reason=reason, by=by)}), _shown)
 
 
+@providers.command("register-webhook")
+@click.argument("name")
+@BY
+@remote
+def register_webhook(client: Client, out: Output, *, name: str, by: str) -> None:
+    """Have it tell the registry what becomes of mail: through its own API, at PUBLIC_URL. Done again it changes nothing."""
+    out.show(client.post(path("providers", name, "register-webhook"), given(by=by)), _registered)
+
+
 def provider_table(out: Output, found: Any) -> None:
     """All providers, with what most people ask about."""
     rows = [
@@ -85,6 +94,13 @@ def is_closed_to_mail(provider: Mapping[str, Any]) -> bool:
 
 def _breaker_of(provider: Mapping[str, Any]) -> str:
     return str(provider["breaker"]["state"]) if provider["breaker"] else "not known"
+
+
+def _registered(out: Output, done: Any) -> None:
+    out.say(f"{done['provider']} tells {done['url']}")
+    out.table([Column("Event", "word"), Column("Registration", "state")], list(done["kinds"].items()), "Of nothing.")
+    for sentence in done["to_do"]:
+        out.note(sentence)
 
 
 def _shown(out: Output, provider: Any) -> None:

@@ -27,6 +27,8 @@ from frontend import (
     mails,
     previews,
     problems,
+    provider_actions,
+    providers,
     report,
     schedule_actions,
     schedule_explaining,
@@ -36,8 +38,11 @@ from frontend import (
     sessions,
     sign_in,
     states,
+    suppressions,
     views,
     visitors,
+    webhook_messages,
+    webhooks,
 )
 from frontend.registry_client import Registry
 
@@ -55,7 +60,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app = Flask(__name__)
     app.config.update(MAX_CONTENT_LENGTH=MAX_FORM_BYTES, MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES, MAX_FORM_PARTS=1000)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.url_map.converters["id"] = views.IdConverter
+    app.url_map.converters |= {"id": views.IdConverter, "provider": views.ProviderConverter}
     frontend = settings.frontend
     app.extensions[views.REGISTRY] = Registry(frontend, key=lambda: visitors.key(frontend))
     app.extensions[sign_in.HINT] = frontend.key_hint
@@ -82,6 +87,11 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         mail_reports.bp,
         desk.bp,
         cluster.bp,
+        providers.bp,
+        provider_actions.bp,
+        webhooks.bp,
+        webhook_messages.bp,
+        suppressions.bp,
         audit.bp,
         report.bp,
         health.bp,

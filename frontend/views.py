@@ -25,6 +25,12 @@ class IdConverter(BaseConverter):
     regex = "[a-z]{2,8}_[0-9A-Za-z]{1,64}"
 
 
+class ProviderConverter(BaseConverter):
+    """A provider's name in an address."""
+
+    regex = "[a-z][a-z0-9]{1,31}"
+
+
 def registry() -> Registry:
     """The registry that this app was built with."""
     return cast(Registry, current_app.extensions[REGISTRY])

@@ -32,6 +32,7 @@ from registry import (
     previews,
     problems,
     providers,
+    registering,
     reports,
     schedule_verbs,
     schedules,
@@ -48,7 +49,7 @@ from registry.answers.events import EventAnswer, EventList
 from registry.answers.explaining import ExplanationAnswer
 from registry.answers.mail_reports import MailReport
 from registry.answers.occurrences import BackfillAnswer, OccurrenceAnswer, OccurrenceList
-from registry.answers.providers import ProviderAnswer, ProviderList
+from registry.answers.providers import ProviderAnswer, ProviderList, RegistrationAnswer
 from registry.answers.schedules import EditedSchedule, Preview, ScheduleAnswer, ScheduleList
 from registry.answers.suppressions import SuppressionAnswer, SuppressionList
 from registry.answers.webhooks import MessageAnswer, MessageList, WebhookAnswer, WebhookList, WebhookMade
@@ -88,6 +89,7 @@ SHAPES = [
     ExplanationAnswer,
     ProviderAnswer,
     ProviderList,
+    RegistrationAnswer,
     SuppressionAnswer,
     SuppressionList,
     ClusterAnswer,
@@ -117,6 +119,7 @@ INPUTS: list[type[BaseModel]] = [
     *posting.INPUTS,
     suppressions.SuppressionInput,
     providers.ProviderInput,
+    registering.RegisterInput,
     *webhooks.INPUTS,
     Nothing,
     api_keys.ApiKeyInput,
@@ -134,6 +137,7 @@ APIS = (
     batches.bp,
     explaining.bp,
     providers.bp,
+    registering.bp,
     suppressions.bp,
     email_verbs.bp,
     cluster.bp,

@@ -11,6 +11,7 @@ from fencepost.coordination.breakers import Breaker
 from fencepost.coordination.cluster import ClusterView
 from fencepost.egress import Resolve
 from fencepost.names import resolve
+from fencepost.providers.asking import Ask, ask
 from fencepost.providers.fetching import fetch
 from fencepost.settings import Settings
 from fencepost.store import Store
@@ -42,6 +43,8 @@ class Parts:
     """What stands at an address that a provider's call names; raises Unreachable."""
     take: Take | None = None
     """What callers are limited by; None: by nothing."""
+    ask: Ask = ask
+    """A call to a provider's API that is not about a mail; raises Unreachable."""
 
 
 def parts() -> Parts:

@@ -12,11 +12,19 @@ from fencepost.errors import Invalid, NotFound, Problem, Unreachable
 from fencepost.failover import weights
 from fencepost.fields import OneLine
 from fencepost.logs import get_logger
+from fencepost.providers import registering
 from fencepost.reconciliation import window_of
 from fencepost.schedules import milliseconds
 from fencepost.store.providers import Choice
 from registry.access import needs
-from registry.answers.providers import BreakerAnswer, ProviderAnswer, ProviderList, change_answer
+from registry.answers.common import maybe_iso
+from registry.answers.providers import (
+    BreakerAnswer,
+    ProviderAnswer,
+    ProviderList,
+    ProviderWebhookAnswer,
+    change_answer,
+)
 from registry.documenting import TAGS, answers, blueprint, takes
 from registry.incoming import read
 from registry.inputs import Person
@@ -82,7 +90,7 @@ def change_provider(path: ProviderPath) -> Response:
     Its weight, or whether it gets mail. Senders follow within two seconds; mail that is under way is finished.
     """
     p, given = parts(), read(ProviderInput)
-    _refuse_unknown(p, path.name)
+    refuse_unknown(p, path.name)
     change = given.model_dump(include=given.model_fields_set & {"weight", "enabled"})
     if not change:
         raise Invalid(Problem("", "says nothing to change: give `weight`, `enabled` or both"))
@@ -92,12 +100,13 @@ def change_provider(path: ProviderPath) -> Response:
 
 
 def _one(p: Parts, name: str) -> Response:
-    _refuse_unknown(p, name)
+    refuse_unknown(p, name)
     [answer] = _answers(p, [name], _SHOWN_OF_ONE)
     return Reply(answer).response()
 
 
-def _refuse_unknown(p: Parts, name: str) -> None:
+def refuse_unknown(p: Parts, name: str) -> None:
+    """Raises NotFound for a provider that is not set up."""
     if name not in p.settings.providers.order:
         raise NotFound(f"no provider {name[:64]} is set up; there are {', '.join(p.settings.providers.order)}")
 
@@ -116,10 +125,22 @@ def _answers(p: Parts, names: tuple[str, ...] | list[str], most: int) -> list[Pr
             "max_per_second": p.settings.providers.account(name).max_per_second,
             "settling_seconds": window.of(name).settling.total_seconds(),
             "breaker": _breaker(breakers[name]) if breakers else None,
+            "webhook": _webhook(p, name),
             "changes": [change_answer(change) for change in p.store.providers.changes(name, most)],
         }
         for name in names
     ]
+
+
+def _webhook(p: Parts, name: str) -> ProviderWebhookAnswer | None:
+    url = registering.address(name, p.settings.public_url)
+    if url is None:
+        return None
+    return {
+        "url": url,
+        "obstacle": registering.obstacle(name, p.settings.providers, p.settings.public_url),
+        "registered_at": maybe_iso(p.store.providers.registered_at(name, url)),
+    }
 
 
 def _weight(p: Parts, name: str, choices: dict[str, Choice]) -> float | None:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from fencepost import api_keys
 from fencepost.definitions import Shape
-from fencepost.fields import Email, OneLine
+from fencepost.fields import Email, Moment, OneLine
 from fencepost.logs import get_logger
 from fencepost.schedules import milliseconds
 from fencepost.store.pages import Cursor
@@ -40,6 +40,7 @@ class SuppressionQuery(PageQuery):
     q: OneLine | None = Field(None, max_length=254, description="The beginning of an address.")
     reason: Reason | None = None
     scope: Scope | None = None
+    since: Moment | None = Field(None, description="Suppressed at this instant or later.")
 
 
 class SuppressionId(BaseModel):
@@ -112,6 +113,8 @@ def _filters(query: SuppressionQuery) -> dict[str, Any]:
         found["reason"] = query.reason.value
     if query.scope:
         found["scope"] = query.scope.value
+    if query.since:
+        found["created_at"] = {"$gte": query.since}
     if query.q:
         start = query.q.lower()
         found["email"] = {"$gte": start, "$lt": start + "\U0010ffff"}

@@ -8,7 +8,7 @@ from flask import Flask, Response, abort, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from fencepost.settings import Settings, load
-from simulator import control, mailgun, mailjet, pages, panel, sendgrid, ses, smtp, sns_hooks
+from simulator import control, mailgun, mailjet, pages, panel, registrations, sendgrid, ses, smtp, sns_hooks
 from simulator.dials import Dials
 from simulator.events import Events
 from simulator.fates import fate
@@ -52,6 +52,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(sns_hooks.create(webhooks.sns))
     if simulator.smtp_port is not None:
         smtp.Server(simulator, ledger, dials)
+    registered = registrations.Registrations(webhooks.register)
+    app.register_blueprint(registrations.create(simulator, registered, webhooks.public_key))
     app.register_blueprint(control.create(ledger, dials, events, webhooks))
     app.register_blueprint(pages.create(ledger, dials, events))
     app.register_blueprint(panel.create(dials))

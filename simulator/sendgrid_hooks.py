@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
 
 from simulator.fates import LINK, Happening
 
@@ -35,6 +35,12 @@ class SendGridHooks:
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ValueError("FENCEPOST_SIMULATOR__SENDGRID_WEBHOOK_KEY is no private key of the curve P-256")
         self._key = key
+
+    @property
+    def public_key(self) -> str:
+        """What verifies the signatures, as SendGrid's pages show it."""
+        found = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return b64encode(found).decode()
 
     def tells(self, happening: Happening) -> bool:  # noqa: ARG002 of all of them
         return True

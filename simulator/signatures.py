@@ -19,8 +19,8 @@ NO_SIGNATURE = "MissingAuthenticationTokenException", "Missing Authentication To
 WRONG = "InvalidSignatureException", "The request signature we calculated does not match the signature you provided."
 
 
-def problem(keys: tuple[str, str], body: bytes, now: float) -> tuple[str, str] | None:
-    """What AWS would say of the request that is being served, as (name of the error, text); None: it is signed."""
+def problem(keys: tuple[str, str], body: bytes, now: float, service: str = SERVICE) -> tuple[str, str] | None:
+    """What that service of AWS would say of the request that is being served, as (name of the error, text); None: it is signed."""
     said = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))
     if not said:
         return NO_SIGNATURE
@@ -34,7 +34,7 @@ def problem(keys: tuple[str, str], body: bytes, now: float) -> tuple[str, str] |
     if abs(age) > LONGEST_SECONDS or said["day"] != stamp[:8]:
         return "InvalidSignatureException", "Signature expired"
     names = said["names"].split(";")
-    if said["service"] != SERVICE or names != sorted(names) or not {"host", "x-amz-date"} <= set(names):
+    if said["service"] != service or names != sorted(names) or not {"host", "x-amz-date"} <= set(names):
         return WRONG
     headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in names)
     query = "&".join(

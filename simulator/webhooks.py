@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
@@ -71,7 +72,10 @@ class Webhooks:
         """Raises ValueError for keys that are none."""
         self.sns: SnsHooks | None = None
         self._dials = dials
-        self._tellers = {each.provider: Teller(each, settings.webhook_speedup) for each in self._known(settings)}
+        self._speedup = settings.webhook_speedup
+        self._tellings = {each.provider: each for each in self._known(settings)}
+        self._tellers = {name: Teller(each, self._speedup) for name, each in self._tellings.items()}
+        self._registered: dict[str, dict[str, Teller]] = {name: {} for name in self._tellings}
         self.point(settings.hooks_url)
 
     def point(self, url: str | None) -> None:
@@ -79,11 +83,38 @@ class Webhooks:
         for name, teller in self._tellers.items():
             teller.point(f"{url.rstrip('/')}/{name}" if url else None)
 
+    def register(self, provider: str, urls: Sequence[str]) -> None:
+        """From now on a provider calls exactly these as well. SNS, which has one subscription here, does so where it calls nowhere
+        else."""
+        teller = self._tellers.get(provider)
+        if teller is None:
+            return
+        if provider == "ses":
+            if urls and teller.url is None:
+                teller.point(urls[0])
+            return
+        known = self._registered[provider]
+        wanted = [url for url in urls if without_credentials(url) != teller.url]
+        for url in known.keys() - wanted:
+            known[url].point(None)
+        tellers = {url: known.get(url) or Teller(self._tellings[provider], self._speedup) for url in wanted}
+        for url in wanted:
+            if url not in known:
+                tellers[url].point(url)
+        self._registered[provider] = tellers
+
+    @property
+    def public_key(self) -> str:
+        """What verifies calls in SendGrid's dialect; empty where there is none."""
+        found = self._tellings.get("sendgrid")
+        return found.public_key if isinstance(found, SendGridHooks) else ""
+
     def put(self, happening: Happening) -> None:
         """Tell of this; returns at once."""
-        teller = self._tellers.get(happening.entry.mail.provider)
-        if teller:
-            teller.put(happening, self._dials.webhook_delays_seconds())
+        provider = happening.entry.mail.provider
+        if provider in self._tellers:
+            for teller in (self._tellers[provider], *self._registered[provider].values()):
+                teller.put(happening, self._dials.webhook_delays_seconds())
 
     def _known(self, settings: Simulator) -> Iterable[Telling]:
         if settings.webhook_signing_key:
@@ -112,6 +143,11 @@ class Teller:
         self._http = requests.Session()
         self._http.trust_env = False
         threading.Thread(target=self._run, name=f"webhooks-{telling.provider}", daemon=True).start()
+
+    @property
+    def url(self) -> str | None:
+        """Whom it calls."""
+        return self._url
 
     def point(self, url: str | None) -> None:
         with self._more:
@@ -192,3 +228,9 @@ class Teller:
         except requests.RequestException:
             return None
         return answer.status_code
+
+
+def without_credentials(url: str) -> str:
+    """The address without a user and a password before its host."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -30,8 +30,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ProviderChange:
-    """Something that became of a provider. `kind` is `breaker`, `weight` or `enabled`; `was` and `became` are its states, numbers
-    (empty: as it is set), or `true` and `false`."""
+    """Something that became of a provider. `kind` is `breaker`, `weight`, `enabled` or `webhook`; `was` and `became` are its
+    states, numbers (empty: as it is set), `true` and `false`, or the address that was registered there."""
 
     id: str
     provider: str
@@ -109,6 +109,13 @@ class ProviderRecords:
                 )
                 for row in rows
             ]
+
+    def registered_at(self, name: str, url: str) -> datetime | None:
+        """When this address was last registered there; None: not within what is on record."""
+        wanted = {"provider": name, "kind": "webhook", "became": url}
+        with answering():
+            row = self.database.provider_changes.find_one(wanted, sort=[("at", -1)])
+            return row["at"] if row else None
 
 
 def _text(value: object) -> str:

@@ -33,12 +33,24 @@ class ProviderChangeAnswer(TypedDict):
 
     id: str
     at: Instant
-    kind: Literal["breaker", "weight", "enabled"]
+    kind: Literal["breaker", "weight", "enabled", "webhook"]
+    """`webhook`: the address of our webhooks was registered there."""
     was: str
     became: str
     reason: str
     by: str
     """The sender that saw it, or the person who decided."""
+
+
+@with_config(EXACT)
+class ProviderWebhookAnswer(TypedDict):
+    """Where a provider is to tell what becomes of mail."""
+
+    url: str
+    obstacle: str | None
+    """Why it can't be registered there as things are set, and what would help."""
+    registered_at: Instant | None
+    """When this very address was last registered through us; null: it was not, or longer ago than is on record."""
 
 
 @with_config(EXACT)
@@ -57,6 +69,8 @@ class ProviderAnswer(TypedDict):
     """How long a missing trace in its records proves nothing."""
     breaker: BreakerAnswer | None
     """Null while Redis does not answer."""
+    webhook: ProviderWebhookAnswer | None
+    """Null for SMTP, which has none."""
     changes: list[ProviderChangeAnswer]
     """The newest first."""
 
@@ -66,6 +80,20 @@ class ProviderList(TypedDict):
     """The providers that are set up, in their order."""
 
     data: list[ProviderAnswer]
+
+
+@with_config(EXACT)
+class RegistrationAnswer(TypedDict):
+    """What became of the address of our webhooks at a provider."""
+
+    object: Literal["webhook_registration"]
+    provider: str
+    url: str
+    kinds: dict[str, Literal["registered", "known", "taken"]]
+    """By the provider's own names of its events. `known`: it was registered before; `taken`: there is no room for it beside
+    somebody else's."""
+    to_do: list[str]
+    """What is left for a person to do."""
 
 
 def change_answer(change: ProviderChange) -> ProviderChangeAnswer:

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from moto.server import ThreadedMotoServer
 from moto.ses.models import ses_backends
+from moto.sns.models import sns_backends
 
 from fencepost.deliveries import OutcomeKind
 from fencepost.messages import Address, Mail
+from fencepost.providers.asking import perform
+from fencepost.providers.registering import steps
 from fencepost.providers.ses import Ses
 from fencepost.providers.transport import Transport
+from fencepost.settings import Providers
 from fencepost.settings import Ses as SesSettings
 from tests.contract.providers.mails import MAIL, StandingClock
 from tests.contract.providers.test_smtp_endings import call
@@ -46,3 +51,16 @@ def test_a_verified_sender_s_mail_is_in_its_store_and_another_s_is_refused(moto:
     assert message.id == taken.receipt
     assert (message.subject, message.source) == (mail.subject, "Reports <reports@example.com>")
     assert message.destinations["ToAddresses"] == ["ada@example.org"]
+
+
+def test_our_subscription_to_a_topic_is_taken_and_known_the_next_time(moto: str) -> None:
+    topics = sns_backends["123456789012"]["us-east-1"]
+    arn = topics.create_topic("mail").arn
+    settings = Providers(ses=SesSettings(sns_base_url=moto, topic_arns=(arn,)))
+    try:
+        for _ in range(2):
+            perform("ses", steps("ses", settings, "https://mail.example.com", lambda: datetime.now(UTC)), seconds=30)
+        [subscription] = topics.subscriptions.values()
+        assert (subscription.endpoint, subscription.protocol) == ("https://mail.example.com/hooks/ses", "https")
+    finally:
+        topics.reset()

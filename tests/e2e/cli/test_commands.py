@@ -175,6 +175,10 @@ def test_providers_are_listed_shown_and_set(command: Command) -> None:
     assert (changed["weight"], changed["enabled"]) == (3, True)
     assert command.json("providers", "set", "mailgun", "--configured-weight")["weight"] is None
     assert "Ann - a trial" in command.run("providers", "show", "mailgun").stdout
+    registered = command.run("providers", "register-webhook", "mailgun", "--by", "Ann").stdout
+    assert "/hooks/mailgun" in registered
+    assert "permanent_fail" in registered
+    assert set(command.json("providers", "register-webhook", "mailgun")["kinds"].values()) == {"known"}
     command.run("providers", "show", "nobody", status=4)
     command.run("providers", "set", "mailgun", status=2)
 

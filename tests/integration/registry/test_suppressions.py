@@ -7,7 +7,7 @@ import pytest
 
 from fencepost.store import Store
 from fencepost.unsubscribing import Links
-from tests.support.api import MESSAGE, Api
+from tests.support.api import MESSAGE, Api, MovableClock
 
 ONE_CLICK = "application/x-www-form-urlencoded"
 
@@ -94,3 +94,12 @@ def test_transactional_mail_and_mail_to_several_offers_no_link(api: Api, store: 
 )
 def test_a_wrong_suppression_is_refused(api: Api, body: dict[str, Any]) -> None:
     assert api.call("POST", "/suppressions", body).status_code == 422
+
+
+def test_those_since_an_instant_are_listed_alone(api: Api, clock: MovableClock) -> None:
+    api.post("/suppressions", {"email": "old@example.com"}, status=201)
+    clock.move(hours=2)
+    api.post("/suppressions", {"email": "new@example.com"}, status=201)
+    since = f"{clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    assert [each["email"] for each in api.get(f"/suppressions?since={since}")["data"]] == ["new@example.com"]
+    api.get("/suppressions?since=yesterday", status=422)

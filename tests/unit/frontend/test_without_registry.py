@@ -33,6 +33,11 @@ def client() -> FlaskClient:
         "/desk/count",
         "/reports/mail",
         "/reports/mail.csv",
+        "/providers",
+        "/providers/mailgun/test",
+        "/webhooks",
+        "/webhooks/whk_01/log",
+        "/suppressions",
     ],
 )
 def test_pages_say_what_to_do(client: FlaskClient, path: str) -> None:
