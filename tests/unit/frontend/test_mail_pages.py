@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +21,7 @@ from frontend.explanations import steps
 from frontend.formatting import with_times
 from frontend.mail_actions import allowed
 from frontend.mail_shapes import Email, Explanation
+from frontend.mails import every_seconds
 from frontend.registry_client import FieldProblem, Page, Refused, RegistryDown
 from frontend.views import REGISTRY
 from tests.support.pages import signed_in
@@ -178,6 +180,14 @@ def test_what_is_offered_follows_from_the_state(client: FlaskClient) -> None:
             assert allowed(mail(state=state)) == []
 
 
+def test_a_page_looks_often_only_while_something_happens() -> None:
+    instant = datetime(2026, 11, 26, tzinfo=UTC)
+    assert every_seconds(mail(), instant) == 10
+    assert every_seconds(mail(due_at="2026-11-26T00:00:30Z"), instant) == 2
+    assert every_seconds(mail(state="unknown"), instant) == 2
+    assert every_seconds(mail(state="delivered"), instant) == 5
+
+
 def test_filters_that_the_registry_can_not_read_leave_the_page_standing(
     client: FlaskClient, pretend: Callable[..., Pretended]
 ) -> None:
@@ -202,7 +212,10 @@ def test_counts_of_a_batch_add_up_whatever_their_states_are() -> None:
 
 
 def test_what_comes_after_the_first_gate_that_holds_is_ahead() -> None:
-    gates = [{"title": title, "holds": holds, "detail": ""} for title, holds in zip("abcd", (False, None, True, True), strict=True)]
+    gates = [
+        {"title": title, "holds": holds, "detail": ""}
+        for title, holds in zip("abcd", (False, None, True, True), strict=True)
+    ]
     found = steps(cast(Explanation, {"gates": gates}))
     assert [each.step for each in found] == ["passed", "unsure", "holds", "ahead"]
 

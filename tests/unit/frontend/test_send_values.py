@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from fencepost import batches
 from fencepost.errors import Invalid
-from frontend import send_values
+from frontend import mail_values, send_values
 from frontend.registry_client import FieldProblem
 from frontend.send_values import DEFAULTS, LABELS, body, from_form, incomplete, place, summary
 
@@ -86,6 +86,13 @@ def test_a_wrong_recipient_is_named_by_its_line() -> None:
 
 def test_what_belongs_to_no_field_is_said_all_the_same() -> None:
     assert place([FieldProblem("/metadata/x", "is too long")]) == ({}, ["/metadata/x: is too long"])
+
+
+def test_an_empty_field_is_asked_for_in_plain_words() -> None:
+    found = mail_values.plainer({"to": ["must have at least 1 item"], "subject": ["must not be empty"]}, DEFAULTS)
+    assert found == {"to": ["write down who is to get it, one address a line"], "subject": ["must not be empty"]}
+    kept = {"to": ["Line 1: is no address"]}
+    assert mail_values.plainer(kept, FILLED) == kept
 
 
 def test_a_zone_that_is_none_is_noticed_here_since_the_registry_is_told_an_instant() -> None:
