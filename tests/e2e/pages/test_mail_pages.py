@@ -299,7 +299,7 @@ def test_openings_by_machines_are_shown_apart(tab: Page, story: Story) -> None:
 
 
 def test_mail_for_tests_and_suppressed_mail_say_so_in_words(tab: Page, site: Site, story: Story) -> None:
-    reaches(site, story.trial, "accepted")
+    reaches(site, story.trial, "accepted", "delivered")
     tab.goto(f"/mails/{story.trial}")
     expect(tab.get_by_role("region", name="Where it stands")).to_contain_text("no provider was called")
     expect(tab.locator(".state-line")).to_contain_text("Test")
