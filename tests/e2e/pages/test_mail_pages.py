@@ -290,6 +290,15 @@ def test_what_failed_of_a_batch_is_sent_again_and_nothing_else(tab: Page, site: 
     expect(tab.locator(".attempts")).to_contain_text("The domain is verified now", ignore_case=True)
 
 
+def test_what_is_due_later_is_not_among_what_ran(tab: Page, story: Story) -> None:
+    tab.goto("/")
+    ran = tab.get_by_role("region", name="What ran")
+    expect(ran.get_by_role("listitem").first).to_be_visible()
+    expect(ran).not_to_contain_text("Waits")
+    tab.goto("/mails?state=pending")
+    expect(tab.get_by_role("list", name="Mails")).to_contain_text("Waits")
+
+
 def test_openings_by_machines_are_shown_apart(tab: Page, story: Story) -> None:
     tab.goto(f"/mails/{story.opened}")
     facts = tab.get_by_role("region", name="What became of it")
