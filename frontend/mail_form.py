@@ -86,7 +86,7 @@ def _refused(values: dict[str, str], refusal: Refused, key: str) -> ResponseRetu
         others = [str(refusal)]
     values = mail_values.one_recipient_a_line(values)
     # The first of two equal requests may still be under way; what was refused is another mail once it is mended.
-    return _page(values, status=refusal.status, errors=errors, others=others, key=key)
+    return _page(values, status=refusal.status, errors=mail_values.plainer(errors, values), others=others, key=key)
 
 
 def _page(

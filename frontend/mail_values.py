@@ -71,6 +71,15 @@ def one_recipient_a_line(values: Mapping[str, str]) -> dict[str, str]:
     return {**values, **{name: "\n".join(recipients.lines_of(values[name])) for name in LISTS}}
 
 
+def plainer(errors: Mapping[str, list[str]], values: Mapping[str, str]) -> dict[str, list[str]]:
+    """The same problems, where an empty field gets a sentence that says what to write there."""
+    empty = {"to": "write down who is to get it, one address a line", "from": "write down who sends it"}
+    return {
+        name: [empty[name]] if name in empty and not values[name].strip() else sentences
+        for name, sentences in errors.items()
+    }
+
+
 def line_of(pointer: str) -> str:
     """`Line 4: ` for a pointer into the fourth of the recipients, which has that line of its field."""
     match = re.match(r"(?:/message)?/(?:to|cc|bcc)/([0-9]+)", pointer)

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from frontend import explanations, mail_actions
 from frontend.desk import Order, name_given
-from frontend.formatting import from_wall_time
+from frontend.formatting import from_wall_time, parse, path_of
 from frontend.mail_shapes import Email, Explanation
 from frontend.mailing import mailing
 from frontend.registry_client import Page, Refused
@@ -58,7 +58,7 @@ def found(filters: dict[str, str | None]) -> tuple[Page[Email] | None, str]:
     except Refused as refusal:
         if refusal.status != 422:
             raise
-        return None, str(refusal)
+        return None, "; ".join(f"{path_of(each.pointer)} {each.detail}" for each in refusal.problems) or str(refusal)
 
 
 def list_filters() -> dict[str, str]:
@@ -130,6 +130,7 @@ def one(email_id: str) -> dict[str, Any]:
     return {
         "mail": mail,
         "open": is_open(mail),
+        "every_seconds": every_seconds(mail, now()),
         "stopped_at": stopped,
         "verbs": mail_actions.allowed(mail),
         "explanation": explained(mail),
@@ -149,6 +150,13 @@ def explained(mail: Email) -> Explanation | None:
 def is_open(mail: Email) -> bool:
     """Whether it may still change by itself, so that its page keeps looking."""
     return mail["state"] in ("pending", "sending", "unknown", "accepted", "delivered")
+
+
+def every_seconds(mail: Email, instant: datetime) -> int:
+    """How often its page looks: often while something happens to it, seldom while it only waits for its time or its reader."""
+    if mail["state"] == "pending" and parse(mail["due_at"]) > instant + timedelta(minutes=1):
+        return 10
+    return 5 if mail["state"] in ("accepted", "delivered") else 2
 
 
 def view() -> str:

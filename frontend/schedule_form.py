@@ -101,7 +101,13 @@ def _refused(values: Values, refusal: Refused, **still: Any) -> ResponseReturnVa
     errors, others = schedule_values.place(refusal.problems, values)
     if not errors and not others:
         others = [str(refusal)]
-    return _page(mail_values.one_recipient_a_line(values), status=refusal.status, errors=errors, others=others, **still)
+    return _page(
+        mail_values.one_recipient_a_line(values),
+        status=refusal.status,
+        errors=mail_values.plainer(errors, values),
+        others=others,
+        **still,
+    )
 
 
 def _conflict(values: Values, schedule: Schedule) -> ResponseReturnValue:

@@ -146,7 +146,9 @@ PREVENTED = {
 
 DROPPED_IN_DOUBT = "It was called off. Whether it had been sent before is not known: the answer of a call was lost."
 
-TESTED = "It went all its way. A key for tests asked for it, so no provider was called and nobody got it."
+TESTED = "It went all its way. A key for tests asked for it, so no provider was called and nobody got it: what became of it is made up."
+WENT = ("accepted", "delivered", "bounced", "complained")
+"""The states of mail that a provider took."""
 
 HINTS = {
     "unknown": "look at these",

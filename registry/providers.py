@@ -159,7 +159,7 @@ def _breaker(breaker: Breaker) -> BreakerAnswer:
     return {
         "state": breaker.state.value,
         "for_seconds": breaker.for_seconds,
-        "retry_seconds": breaker.retry_seconds,
+        "retry_seconds": max(0.0, breaker.retry_seconds),
         "wait_seconds": breaker.wait_seconds,
         "share": breaker.share,
         "reason": breaker.reason or None,

@@ -26,7 +26,7 @@
 --   reason      a sentence about the failures
 --
 -- Answers one array for each provider:
---   {state, for how long (ms), until it is tried again (ms), asked to wait (ms), share (percent), reason, misconfigured (1),
+--   {state, for how long (ms), until it may be tried again (ms; negative: for how long it may), asked to wait (ms), share (percent), reason, misconfigured (1),
 --    how long the grant is the caller's (ms; 0: it is not), how often it was opened in a row}
 
 local clock = redis.call('TIME')
@@ -167,7 +167,7 @@ for i = 1, #KEYS - 2 do
 
   write(key, it)
   local mine = it.grant == who and math.max(0, it.grant_ends - now) or 0
-  answers[i] = {it.state, now - it.since, math.max(0, it.retry - now), math.max(0, it.wait - now), math.floor(share(it)),
+  answers[i] = {it.state, now - it.since, it.retry - now, math.max(0, it.wait - now), math.floor(share(it)),
                 it.reason, it.misconfigured, mine, it.trips}
 end
 

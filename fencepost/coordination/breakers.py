@@ -26,7 +26,7 @@ class Breaker:
     state: BreakerState = BreakerState.CLOSED
     for_seconds: float = 0.0
     retry_seconds: float = 0.0
-    """Until one mail may find out."""
+    """Until one mail may find out; negative: for how long it may have, had there been one."""
     wait_seconds: float = 0.0
     """It asked to be left alone for so long."""
     share: float = 1.0

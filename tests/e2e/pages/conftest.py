@@ -151,6 +151,17 @@ def token_of(tab: Page) -> str:
     return str(headers["X-CSRF-Token"])
 
 
+def tab_to(tab: Page, label: str, *, limit: int = 40) -> None:
+    """Press Tab until the field of that name has the focus: it must be reachable, and from here on."""
+    for _ in range(limit):
+        tab.keyboard.press("Tab")
+        if tab.evaluate("(label) => document.activeElement.labels?.[0]?.innerText.trim().startsWith(label)", label):
+            return
+        if tab.evaluate("(label) => document.activeElement.innerText?.trim() === label", label):
+            return
+    raise AssertionError(f"{label} is not reached by Tab")
+
+
 def faults_of(tab: Page) -> list[str]:
     """What axe finds in the page, wide and narrow, in light and dark; and whether it scrolls sideways.
 

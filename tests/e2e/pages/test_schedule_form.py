@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, expect
 
-from tests.e2e.pages.conftest import Site, faults_of, token_of
+from tests.e2e.pages.conftest import Site, faults_of, tab_to, token_of
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.browser
@@ -19,22 +19,13 @@ def press(tab: Page, *keys: str) -> None:
         tab.keyboard.press(key)
 
 
-def tab_to(tab: Page, label: str, *, limit: int = 40) -> None:
-    """Press Tab until the field of that name has the focus: it must be reachable, and from here on."""
-    for _ in range(limit):
-        tab.keyboard.press("Tab")
-        if tab.evaluate("(label) => document.activeElement.labels?.[0]?.innerText.trim().startsWith(label)", label):
-            return
-        if tab.evaluate("(label) => document.activeElement.innerText?.trim() === label", label):
-            return
-    raise AssertionError(f"{label} is not reached by Tab")
-
-
 @pytest.fixture(scope="module")
 def keyed(browser: Browser, site: Site) -> Any:
     """A schedule for every minute, written without touching the mouse."""
     tab = browser.new_context(base_url=site.url, timezone_id="America/New_York").new_page()
     tab.goto("/schedules")
+    tab_to(tab, "New")
+    press(tab, "Enter")
     tab_to(tab, "New schedule")
     press(tab, "Enter")
     expect(tab.get_by_label("Name", exact=True)).to_be_focused()
