@@ -52,7 +52,7 @@ class Pretended:
         raise Refused(422, "Invalid", "from: is no instant")
 
     def schedules(self, **_: Any) -> Page[Any]:
-        return Page()
+        raise Refused(403, "Forbidden", "the key lacks schedules:read")
 
 
 def mail(**fields: Any) -> Email:
@@ -188,7 +188,7 @@ def test_a_page_looks_often_only_while_something_happens() -> None:
     assert every_seconds(mail(state="delivered"), instant) == 5
 
 
-def test_filters_that_the_registry_can_not_read_leave_the_page_standing(
+def test_a_key_that_may_read_mail_and_no_schedules_sees_the_list_and_filters_that_can_not_be_read_leave_the_page_standing(
     client: FlaskClient, pretend: Callable[..., Pretended]
 ) -> None:
     pretend()
