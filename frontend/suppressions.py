@@ -21,7 +21,7 @@ REASONS: Final = {
     "unsubscribe": Look("Unsubscribed", "calm", "user-minus", "Its reader wants no more mail that goes to many."),
     "manual": Look("By hand", "busy", "hand-stop", "Somebody here put it on the list."),
 }
-SCOPES: Final[Mapping[str, str]] = {"all": "No mail at all", "bulk": "Only what goes to many is kept back"}
+SCOPES: Final[Mapping[str, str]] = {"all": "All mail", "bulk": "Only mail that goes to many"}
 PERIODS: Final[Mapping[str, tuple[str, timedelta]]] = {
     "24h": ("In the last 24 hours", timedelta(days=1)),
     "7d": ("In the last 7 days", timedelta(days=7)),

@@ -278,7 +278,7 @@ def test_an_address_is_suppressed_found_and_lifted(tab: Page, site: Site) -> Non
     expect(tab.locator("#results")).to_contain_text("Nobody is suppressed")
     tab.get_by_role("link", name="Suppress an address").first.click()
     expect(tab.get_by_label("Address")).to_be_focused()
-    tab.get_by_label("Only what goes to many is kept back").check()
+    tab.get_by_label("Only mail that goes to many").check()
     tab.get_by_label("Why").fill("asked by telephone")
     tab.get_by_label("Address").fill("Zoe@example.com")
     assert faults_of(tab) == []
