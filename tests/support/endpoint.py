@@ -2,12 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from standardwebhooks.webhooks import Webhook
+
+from fencepost.settings import load
+from fencepost.store import Store
 
 
 @dataclass(frozen=True)
@@ -67,3 +70,12 @@ class Consumer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
+
+
+def give_up(variables: Mapping[str, str], webhook_id: str) -> None:
+    """Make it as if three days of failing were over for what this webhook was told; `variables` lead to the store."""
+    store = Store.open(load(variables).mongodb)
+    store.database.webhook_messages.update_many(
+        {"webhook_id": webhook_id}, {"$set": {"state": "failed", "next_attempt_at": None, "claim": None}}
+    )
+    store.close()

@@ -2,8 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,17 +78,16 @@ class Site:
         self._http.close()
 
 
-@pytest.fixture(scope="module")
-def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A registry, a simulator, one sender, the auditor and the frontend, shared by the tests of a module."""
+@contextmanager
+def serving(
+    servers: Servers, folder: Path, settings: Mapping[str, str], *, senders: int = 1, **parts: bool
+) -> Iterator[Site]:
+    """A stack with these settings, on a corner of the servers of its own; `parts` are those that it has only if asked."""
     if absent := assets.missing():
         missing(f"the pages' files are missing ({', '.join(absent)}): python -m frontend.assets")
     territory = Territory.fresh(servers)
-    # What is unknown stays so while a reader looks at it.
-    stays = {"FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "600", "FENCEPOST_SIMULATOR__HOOKS_URL": ""}
-    soon = {"FENCEPOST_AUDITOR__EVERY_SECONDS": "1", "FENCEPOST_AUDITOR__GRACE_SECONDS": "3"}
-    variables = {**territory.variables, **stays, **soon}
-    stack = Stack(tmp_path_factory.mktemp("pages"), variables, ports=Ports.free(), senders=1, auditor=True)
+    variables = {**territory.variables, **settings}
+    stack = Stack(folder, variables, ports=Ports.free(), senders=senders, **parts)
     try:
         site = Site(stack.start())
         yield site
@@ -94,6 +95,16 @@ def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     finally:
         stack.kill()
         territory.clear()
+
+
+@pytest.fixture(scope="module")
+def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A registry, a simulator, one sender, the auditor and the frontend, shared by the tests of a module."""
+    # What is unknown stays so while a reader looks at it.
+    stays = {"FENCEPOST_SETTLEMENT__LOOK_UP_SECONDS": "600", "FENCEPOST_SIMULATOR__HOOKS_URL": ""}
+    soon = {"FENCEPOST_AUDITOR__EVERY_SECONDS": "1", "FENCEPOST_AUDITOR__GRACE_SECONDS": "3"}
+    with serving(servers, tmp_path_factory.mktemp("pages"), {**stays, **soon}, auditor=True) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

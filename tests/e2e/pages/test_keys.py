@@ -9,15 +9,11 @@ import requests
 from playwright.sync_api import Page, expect
 
 from devstack.servers import Servers
-from devstack.stack import Ports, Stack
 from fencepost.api_keys import Scope
 from fencepost.settings import load
 from fencepost.store import Store
-from frontend import assets
-from tests.e2e.pages.conftest import Site, faults_of
+from tests.e2e.pages.conftest import Site, faults_of, serving
 from tests.support.keys import make_key
-from tests.support.missing import missing
-from tests.support.territory import Territory
 
 pytestmark = pytest.mark.browser
 
@@ -27,15 +23,8 @@ STRICT = {"FENCEPOST_REGISTRY__TRUST_LOOPBACK": "false", "FENCEPOST_FRONTEND__TR
 @pytest.fixture(scope="module")
 def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A registry and a frontend, without senders."""
-    if absent := assets.missing():
-        missing(f"the pages' files are missing ({', '.join(absent)}): python -m frontend.assets")
-    territory = Territory.fresh(servers)
-    stack = Stack(tmp_path_factory.mktemp("keys"), {**territory.variables, **STRICT}, ports=Ports.free(), senders=0)
-    try:
-        yield Site(stack.start())
-    finally:
-        stack.kill()
-        territory.clear()
+    with serving(servers, tmp_path_factory.mktemp("keys"), STRICT, senders=0) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

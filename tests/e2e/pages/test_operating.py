@@ -8,15 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from devstack.servers import Servers
-from devstack.stack import Ports, Stack
-from fencepost.settings import load
-from fencepost.store import Store
-from frontend import assets
-from tests.e2e.pages.conftest import Site, faults_of
-from tests.support.endpoint import Consumer
+from tests.e2e.pages.conftest import Site, faults_of, serving
+from tests.support.endpoint import Consumer, give_up
 from tests.support.eventually import eventually
-from tests.support.missing import missing
-from tests.support.territory import Territory
 
 pytestmark = pytest.mark.browser
 
@@ -33,20 +27,10 @@ MAIL = {"from": "Shop <shop@sandbox.example.com>", "to": ["ann@example.com"], "s
 @pytest.fixture(scope="module")
 def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A registry, a simulator, one sender, the notifier and the frontend; a mail has gone by Mailgun, since SendGrid refused it."""
-    if absent := assets.missing():
-        missing(f"the pages' files are missing ({', '.join(absent)}): python -m frontend.assets")
-    territory = Territory.fresh(servers)
-    variables = {**territory.variables, **SETTINGS}
-    stack = Stack(tmp_path_factory.mktemp("operating"), variables, ports=Ports.free(), senders=1, notifier=True)
-    try:
-        site = Site(stack.start())
+    with serving(servers, tmp_path_factory.mktemp("operating"), SETTINGS, notifier=True) as site:
         [made] = site.call("POST", "/emails", {**MAIL, "providers": ["sendgrid", "mailgun"]})["emails"]
         eventually(lambda: site.call("GET", f"/emails/{made['id']}")["state"] == "accepted", seconds=30)
         yield site
-        site.close()
-    finally:
-        stack.kill()
-        territory.clear()
 
 
 @pytest.fixture
@@ -241,7 +225,7 @@ def test_what_failed_is_sent_again_one_by_one_and_all_at_once(tab: Page, site: S
         site.call("POST", f"/webhooks/{webhook['id']}/test")
     log = f"/webhooks/{webhook['id']}/messages"
     eventually(lambda: all(each["attempts"] for each in site.call("GET", log)["data"]), seconds=30)
-    give_up(site, webhook["id"])
+    give_up(site.stack.variables, webhook["id"])
     consumer.answer = lambda _: 200
     tab.goto(f"/webhooks/{webhook['id']}")
     expect(tab.get_by_role("region", name="How it stands")).to_contain_text("Failing")
@@ -307,15 +291,6 @@ def test_an_address_is_suppressed_found_and_lifted(tab: Page, site: Site) -> Non
     expect(tab.get_by_role("status")).to_contain_text("Lifted")
     tab.goto("/suppressions?q=reader25")
     expect(tab.locator("#results")).to_contain_text("No suppressed address")
-
-
-def give_up(site: Site, webhook_id: str) -> None:
-    """Make it as if three days of failing were over for what this webhook was told."""
-    store = Store.open(load(site.stack.variables).mongodb)
-    store.database.webhook_messages.update_many(
-        {"webhook_id": webhook_id}, {"$set": {"state": "failed", "next_attempt_at": None, "claim": None}}
-    )
-    store.close()
 
 
 def delivered_by(site: Site, name: str) -> bool:
