@@ -12,8 +12,10 @@ from pymongo.change_stream import DatabaseChangeStream
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from fencepost.deliveries import State
 from fencepost.errors import FencepostError
 from fencepost.store.mongodb import Document, answering, is_away
+from fencepost.tracking import RANK
 from fencepost.webhooks import OF_EVENTS, OF_STATES
 
 ID = "notifier"
@@ -24,6 +26,7 @@ _GONE = {
     286,  # ChangeStreamHistoryLost
 }
 _STATES = [state.value for state in OF_STATES]
+_AFTER_ACCEPTANCE = set(RANK) - {State.ACCEPTED}
 _KINDS = [kind.value for kind in OF_EVENTS]
 _PIPELINE: list[Document] = [
     {
@@ -40,6 +43,7 @@ _PIPELINE: list[Document] = [
         }
     },
     {"$project": {"fullDocument": 1, "ns": 1, "operationType": 1, "updateDescription.updatedFields.state": 1,
+                  "updateDescription.updatedFields.receipt": 1,
                   "updateDescription.updatedFields.updated_at": 1, "clusterTime": 1}},
 ]  # fmt: skip
 _AWAIT_MS = 250
@@ -90,9 +94,7 @@ class Reading:
         end = time.monotonic() + seconds
         with _following():
             while len(found) < most and time.monotonic() < end and (raw := self._stream.try_next()) is not None:
-                change = _change(raw)
-                if change:
-                    found.append(change)
+                found += _changes(raw)
         return found
 
 
@@ -164,19 +166,24 @@ class Changes:
                 yield Change("events", row, row["kind"], row["at"])
 
 
-def _change(raw: Document) -> Change | None:
-    """None for a row that is purged by now."""
+def _changes(raw: Document) -> Iterator[Change]:
+    """Nothing for a row that is purged by now; two where one write said that a mail was accepted, and what its provider had told of it
+    before that."""
     row, collection = raw.get("fullDocument"), raw["ns"]["coll"]
     if row is None:
-        return None
+        return
     if collection == "events":
-        return Change(collection, row, row["kind"], row["at"])
+        yield Change(collection, row, row["kind"], row["at"])
+        return
     if raw["operationType"] == "insert":
-        return Change(collection, row, row["state"], row["updated_at"])
+        yield Change(collection, row, row["state"], row["updated_at"])
+        return
     updated = raw["updateDescription"]["updatedFields"]
     # What the change itself wrote, not the row, which may have moved on: read again, it gives the same.
     at = updated.get("updated_at") or raw["clusterTime"].as_datetime()
-    return Change(collection, row, updated["state"], at)
+    if updated.get("receipt") and updated["state"] in _AFTER_ACCEPTANCE:
+        yield Change(collection, row, State.ACCEPTED.value, at)
+    yield Change(collection, row, updated["state"], at)
 
 
 @contextmanager

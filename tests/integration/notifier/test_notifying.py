@@ -47,6 +47,22 @@ def test_a_change_of_state_is_told_signed_within_five_seconds(
     assert anothers.told == [], "another's mail is nobody's business"
 
 
+def test_that_it_was_accepted_is_told_though_delivery_was_told_before_that_was_on_record(
+    office: Office, start_notifier: StartsNotifier, consumer: Consumers
+) -> None:
+    start_notifier()
+    everything, acceptances = consumer(), consumer()
+    office.endpoint(everything.url)
+    office.endpoint(acceptances.url, types=("email.accepted",))
+    eventually(office.is_followed)
+    email_id = office.mail()
+    office.settles_what_was_told_before(email_id)
+    eventually(lambda: len(everything.of(email_id)) == 2)
+    eventually(lambda: acceptances.of(email_id))
+    types = {json.loads(told.body)["type"] for told in everything.of(email_id)}
+    assert types == {"email.accepted", "email.delivered"}
+
+
 def test_what_providers_tell_without_a_change_of_state_is_told_as_well(
     office: Office, start_notifier: StartsNotifier, consumer: Consumers
 ) -> None:
