@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,16 @@ def test_suppressions_are_added_listed_and_removed(command: Command) -> None:
     assert sent(command, to="no@example.com", status=1)["state"] == "suppressed"
     command.run("suppressions", "remove", added["id"])
     command.run("suppressions", "remove", added["id"], status=4)
+
+
+def test_a_key_opens_what_its_scope_says_until_it_is_revoked(command: Command) -> None:
+    made = command.json("keys", "create", "Reader", "--scope", "emails:read")
+    with_it = replace(command, variables={**command.variables, "FENCEPOST_KEY": made["secret"]})
+    with_it.run("mails", "list", "--limit", "1")
+    assert "emails:send" in with_it.run("send", *MAIL, *BODY, "--to", "a@example.com", status=5).stderr
+    assert "Reader: emails:read" in command.run("keys", "list").stdout
+    command.run("keys", "revoke", made["id"])
+    eventually(lambda: with_it.run("mails", "list", "--limit", "1", status=5))
 
 
 def test_webhooks_are_made_tested_read_and_deleted(command: Command) -> None:
