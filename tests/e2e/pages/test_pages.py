@@ -242,7 +242,7 @@ def test_missed_runs_are_counted_then_made_up_for_once(tab: Page, site: Site) ->
     make.press("Enter")
     expect(tab.get_by_role("status")).to_contain_text("7 missed runs are made up for")
     expect(tab.get_by_role("region", name="Past runs").get_by_text("backfilled")).to_have_count(7)
-    tab.go_back()
+    tab.go_back(wait_until="networkidle")
     # The page as it was: what was confirmed on it is not so any more.
     tab.reload()
     expect(tab.get_by_role("heading", name="Nothing is missing")).to_be_visible()
