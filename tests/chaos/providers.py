@@ -94,6 +94,11 @@ class Providers:
             provider.forget()
             provider.tell(f"http://{self.registry.address}")
 
+    def tell_nobody(self) -> None:
+        """From now on no webhook comes of them."""
+        for provider in self.each.values():
+            provider.tell(None)
+
     def requests(self) -> list[dict[str, Any]]:
         """Every request that any of them saw, from their own files, in the order in which they came."""
         found: list[dict[str, Any]] = []

@@ -48,6 +48,8 @@ def start(site: Site, tmp_path: Path) -> Iterator[StartsRun]:
     def begin(senders: int = 2, **modules: str) -> Run:
         runs.append(Run(site, tmp_path, QUICKLY, **modules))
         runs[-1].bad_dials = False
+        # What a webhook tells of a mail would keep it from being sent again, whatever part is missing.
+        site.providers.tell_nobody()
         runs[-1].start(senders)
         runs[-1].begin()
         runs[-1].dial()
