@@ -169,6 +169,7 @@ def test_the_secrets_file_leads_to_mailgun_and_a_wrong_key_burns_no_mail(
 
 
 def test_nothing_is_served_without_the_key_that_set_up_made_once(project: Project, people: People) -> None:
+    people.wait_until_ready()
     assert requests.get(f"{project.registry_url}/schedules", timeout=10).status_code == 401
     key = project.first_key()
     assert requests.get(f"{project.registry_url}/schedules", headers=people.headers, timeout=10).status_code == 200
