@@ -155,13 +155,13 @@ class Run:
 
     def _history(self, healed: float, rested: str) -> dict[str, Any]:
         ended = time.time()
-        records = read_records(self.world.store.database)
+        records, listed = self._records()
         history = {
             "calls": [call for call in self.office.calls if call["verb"] not in posts.VERBS],
             "posts": [call for call in self.office.calls if call["verb"] in posts.VERBS],
             "requests": self.site.providers.requests(),
             **records,
-            **read_listed(self.registry.url),
+            **listed,
             "told": self._told(records["deliveries"]),
             "faults": self.trouble.done,
             "began": self.began,
@@ -175,6 +175,13 @@ class Run:
         }
         (self.folder / "history.json").write_text(json.dumps(history, indent=1))
         return history
+
+    def _records(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is on record and what the API lists, read while nothing moved: a webhook may still settle what is held."""
+        while True:
+            records, listed = read_records(self.world.store.database), read_listed(self.registry.url)
+            if read_records(self.world.store.database) == records:
+                return records, listed
 
     def _told(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """What the listener heard, once it has heard of all of these, or does not within reason."""
