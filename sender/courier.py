@@ -14,12 +14,12 @@ from typing import Any
 from fencepost.clock import Clock
 from fencepost.coordination.fences import Fence
 from fencepost.deliveries import Delivery, Outcome, OutcomeKind, State
-from fencepost.errors import FencepostError, Invalid, Problem
+from fencepost.errors import FencepostError
 from fencepost.failover import moves_on
 from fencepost.failpoints import Failpoints
 from fencepost.logs import Unforeseen, get_logger
 from fencepost.outages import Outages
-from fencepost.providers import Provider
+from fencepost.providers import Provider, request_of
 from fencepost.providers.http import Reply
 from fencepost.providers.transport import Transport
 from fencepost.settlements import Settlement, released
@@ -253,13 +253,9 @@ class Courier:
                         return
                     case Call(provider, mail):
                         try:
-                            request = self._providers[provider].request(mail)
+                            request = request_of(self._providers[provider], mail)
                         except FencepostError as error:
                             effect = seat.decisions.throw(error)
-                            continue
-                        except Exception as error:  # noqa: BLE001 whatever is wrong with it, it fails this mail alone
-                            problem = Problem("/message", f"{type(error).__name__}: {error}")
-                            effect = seat.decisions.throw(Invalid(problem))
                             continue
                         self._failpoints.hit("W6.before")
                         seat.called_at = self._clock.steady()

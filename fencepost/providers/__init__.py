@@ -4,7 +4,7 @@ from typing import Protocol
 
 from fencepost.clock import Clock
 from fencepost.deliveries import Outcome
-from fencepost.errors import Misconfigured
+from fencepost.errors import FencepostError, Invalid, Misconfigured, Problem
 from fencepost.messages import Mail
 from fencepost.providers.http import HttpRequest, Reply, Request
 from fencepost.providers.mailgun import Mailgun
@@ -37,6 +37,17 @@ class Provider(Protocol):
     def trace(self, reference: Reference, reply: Reply) -> Trace | HttpRequest:
         """What the records say of it, or the next call that has to be made to tell."""
         ...
+
+
+def request_of(provider: Provider, mail: Mail) -> Request:
+    """The call that asks for `mail` to be sent. Raises FencepostError, and nothing else: whatever is wrong with a mail, it fails that
+    mail alone."""
+    try:
+        return provider.request(mail)
+    except FencepostError:
+        raise
+    except Exception as error:
+        raise Invalid(Problem("/message", f"{type(error).__name__}: {error}")) from error
 
 
 NAMES = ("mailgun", "sendgrid", "mailjet", "ses", "smtp")
