@@ -35,6 +35,7 @@ _AWAY = {
     43,  # CursorNotFound: the server was restarted between two batches
     89,  # NetworkTimeout
     91,  # ShutdownInProgress
+    175,  # QueryPlanKilled: the member took back what its last primary alone had written, under a running query
     134,  # ReadConcernMajorityNotAvailableYet
     189,  # PrimarySteppedDown
     262,  # ExceededTimeLimit

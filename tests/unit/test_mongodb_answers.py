@@ -35,6 +35,7 @@ _NOT_REPLICATED = {"code": 64, "errmsg": "waiting for replication timed out"}
         BulkWriteError({"writeErrors": [], "writeConcernErrors": [_NOT_REPLICATED]}),
         OperationFailure("not primary", 10107),
         CursorNotFound("cursor id 1 not found", 43),
+        OperationFailure("the catalog was closed and reopened", 175),
     ],
     ids=lambda error: f"{type(error).__name__} {error.code if isinstance(error, OperationFailure) else ''}",
 )
