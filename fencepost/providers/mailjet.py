@@ -38,7 +38,7 @@ _TAKEN = fields.OWN_HEADERS | {
 }  # fmt: skip
 _BASE, _KEY, _SECRET = (f"FENCEPOST_PROVIDERS__MAILJET__{name}" for name in ("BASE_URL", "API_KEY", "SECRET_KEY"))
 _REFUSES_US = {
-    401: f"Mailjet refuses the keys: check {_KEY} and {_SECRET}, and that {_BASE} is of the account's region",
+    401: f"Mailjet refuses the keys: check {_KEY}, {_SECRET}, and the region in {_BASE}",
     402: "Mailjet can't carry out a correct request: check the account's plan and payment",
     403: "Mailjet does not let this account send, or not as this sender: check its state, and that the sender is validated",
     404: f"Mailjet knows no such path: check {_BASE}",
