@@ -13,6 +13,7 @@ from auditor.volume import Volume
 from auditor.walk import Beat, Lap, Walk
 from auditor.watermarks import Watermarks
 from fencepost import breaker
+from fencepost.caps import is_alarm
 from fencepost.errors import Unreachable
 from fencepost.findings import Finding, Kind, Recorded
 from fencepost.logs import get_logger
@@ -130,7 +131,8 @@ class Rounds:
             served = set(self._served())
         except Unreachable:
             served = None
-        away = standing.is_away([*rows, *self._store.audits.newest(_MOST)], now)
+        spent = any(is_alarm(str(raised["kind"])) for raised in self._store.cluster.alarms())
+        away = spent or standing.is_away([*rows, *self._store.audits.newest(_MOST)], now)
         return standing.stuck(rows, now, served, away, patience), served is not None
 
     def _look_again(self, known: list[Recorded], now: datetime) -> tuple[list[Finding], set[str]]:

@@ -36,7 +36,7 @@ def stuck(
     rows: Sequence[Delivery], now: datetime, served: Collection[int] | None, away: bool, patience: Patience
 ) -> list[Finding]:
     """One finding for each occurrence with such deliveries. `served` are the shards that a sender holds; None: that is not known.
-    What waits for a sender or for a provider that is `away` is late, not stuck."""
+    What waits for a sender, or for a provider that is `away` or has had all its calls of today, is late, not stuck."""
     of_occurrence: dict[tuple[str, datetime], list[str]] = defaultdict(list)
     for row in rows:
         reason = _why(row, now, served, away, patience)

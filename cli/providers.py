@@ -79,12 +79,13 @@ def provider_table(out: Output, found: Any) -> None:
             "enabled" if provider["enabled"] else "disabled",
             f"{provider['weight_in_effect']:g}",
             _breaker_of(provider),
+            _today_of(provider),
             (provider["breaker"] or {}).get("reason"),
         )
         for provider in found["data"]
     ]
     columns = [Column("Provider", "word"), Column("State", "state"), Column("Weight", "number")]
-    out.table([*columns, Column("Breaker", "state"), Column("Why")], rows, "No provider is set up.")
+    out.table([*columns, Column("Breaker", "state"), Column("Today"), Column("Why")], rows, "No provider is set up.")
 
 
 def is_closed_to_mail(provider: Mapping[str, Any]) -> bool:
@@ -94,6 +95,13 @@ def is_closed_to_mail(provider: Mapping[str, Any]) -> bool:
 
 def _breaker_of(provider: Mapping[str, Any]) -> str:
     return str(provider["breaker"]["state"]) if provider["breaker"] else "not known"
+
+
+def _today_of(provider: Mapping[str, Any]) -> str:
+    cap = provider.get("cap")
+    if not cap:
+        return "no cap"
+    return f"{'?' if cap['used'] is None else cap['used']} of {cap['most']}"
 
 
 def _registered(out: Output, done: Any) -> None:

@@ -43,6 +43,8 @@ class Standing:
     share: float = 1.0
     """How much of the mail that is meant for it it gets: 0 none, 1 all."""
     enabled: bool = True
+    left: int | None = None
+    """How many more calls it may be made today; None: it has no cap."""
 
 
 def weights(configured: Mapping[str, float | None]) -> dict[str, float]:

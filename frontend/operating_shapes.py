@@ -18,6 +18,16 @@ class ProviderWebhook(TypedDict):
     registered_at: str | None
 
 
+class Cap(TypedDict):
+    """Calls of one day; `used` is None while Redis does not answer, `warm_up_day` where no warm-up makes the cap."""
+
+    most: int
+    used: int | None
+    until: str
+    max_per_day: int | None
+    warm_up_day: int | None
+
+
 class Change(TypedDict):
     id: str
     at: str
@@ -36,6 +46,7 @@ class Provider(TypedDict):
     weight: float | None
     weight_in_effect: float
     max_per_second: float | None
+    cap: Cap | None
     settling_seconds: float
     breaker: Breaker | None
     webhook: ProviderWebhook | None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from frontend.operating_shapes import Change, Provider
+from frontend.operating_shapes import Cap, Change, Provider
 from frontend.states import Look, look
 
 NAMES = {"mailgun": "Mailgun", "sendgrid": "SendGrid", "mailjet": "Mailjet", "ses": "Amazon SES", "smtp": "SMTP"}
@@ -24,6 +24,9 @@ STANDINGS = {
     ),
     "recovering": Look(
         "Coming back", "wait", "trending-up", "It took mail again: its traffic returns to it bit by bit."
+    ),
+    "spent": Look(
+        "Done for today", "wait", "hourglass", "It has had all its calls of today: mail goes by the others, or waits."
     ),
     "off": Look("Switched off", "calm", "power", "Somebody switched it off: it gets no mail until it is switched on."),
     "unseen": Look("Not known", "warn", "help", "Breakers are kept in Redis, which does not answer."),
@@ -46,7 +49,13 @@ def standing(provider: Provider) -> Look:
     """How it stands, in a word and a sentence."""
     if not provider["enabled"]:
         return STANDINGS["off"]
-    return look(STANDINGS, provider["breaker"]["state"] if provider["breaker"] else "unseen")
+    state = provider["breaker"]["state"] if provider["breaker"] else "unseen"
+    return look(STANDINGS, "spent" if state in ("closed", "recovering") and is_spent(provider["cap"]) else state)
+
+
+def is_spent(cap: Cap | None) -> bool:
+    """Whether there are no calls left today."""
+    return cap is not None and cap["used"] is not None and cap["used"] >= cap["most"]
 
 
 def since(provider: Provider, now: datetime) -> str | None:

@@ -22,7 +22,7 @@ from registry.answers.explaining import ExplanationAnswer, explanation_answer
 from registry.caller import owner
 from registry.documenting import TAGS, answers, blueprint
 from registry.inputs import EmailId, Parameters, ScheduleId
-from registry.parts import Parts, parts
+from registry.parts import Parts, if_it_answers, parts
 from registry.replies import Reply
 
 bp = blueprint("explaining", __name__, TAGS["emails"])
@@ -73,7 +73,7 @@ def _facts(p: Parts, row: Delivery) -> emails.Facts:
     opened = p.store.waiting.open_occurrences([row["schedule_id"]]) if before and row["schedule_id"] else {}
     addresses = [address["email"] for address in row["to"]]
     suppressed = p.store.suppressions.of({(row["owner_id"], address.lower()) for address in addresses})
-    view = _cluster(p)
+    view = if_it_answers(p.read_cluster)
     pending = row["state"] == State.PENDING
     return emails.Facts(
         now=now,
@@ -86,6 +86,7 @@ def _facts(p: Parts, row: Delivery) -> emails.Facts:
         senders=len(view.members) if view else None,
         redis=_redis_answers(p),
         providers=_providers(p, row),
+        caps=if_it_answers(lambda: p.read_caps(now)) or {},
         ahead=p.store.emails.ahead(row, now, _MOST_AHEAD) if pending else 0,
     )
 
@@ -101,7 +102,7 @@ def _providers(p: Parts, row: Delivery) -> dict[str, str]:
 
 def _facts_at(p: Parts, schedule: Schedule, at: Instant) -> instants.Facts:
     owned_by = schedule.owner_of(at) or schedule.versions[0]
-    view = _cluster(p)
+    view = if_it_answers(p.read_cluster)
     occurrence_id = ids.occurrence_id(schedule.id, at)
     return instants.Facts(
         now=p.clock.now(),
@@ -123,13 +124,6 @@ def _text(p: Parts, schedule: Schedule, version: Version) -> dict[str, object]:
         return dict(schedule.definition)
     revision = p.store.revisions.find([version.revision_id]).get(version.revision_id)
     return dict(revision.definition if revision else schedule.definition)
-
-
-def _cluster(p: Parts) -> ClusterView | None:
-    try:
-        return p.read_cluster()
-    except Unreachable:
-        return None
 
 
 def _holder(view: ClusterView | None, shard: int) -> str | None:

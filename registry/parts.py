@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from datetime import datetime
+from typing import TypeVar, cast
 
 from flask import current_app
 
+from fencepost.caps import Cap
 from fencepost.clock import Clock
 from fencepost.coordination.breakers import Breaker
 from fencepost.coordination.cluster import ClusterView
 from fencepost.egress import Resolve
+from fencepost.errors import Unreachable
 from fencepost.names import resolve
 from fencepost.providers.asking import Ask, ask
 from fencepost.providers.fetching import fetch
@@ -21,11 +24,13 @@ from registry.startup import Startup
 from registry.texts import Texts
 
 EXTENSION = "fencepost"
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The ports of the registry. `read_cluster`, `ping_redis` and `read_breakers` raise Unreachable; `nudge` never raises."""
+    """The ports of the registry. `read_cluster`, `ping_redis`, `read_breakers` and `read_caps` raise Unreachable; `nudge`
+    never raises."""
 
     settings: Settings
     store: Store
@@ -35,6 +40,7 @@ class Parts:
     read_cluster: Callable[[], ClusterView]
     ping_redis: Callable[[], None]
     read_breakers: Callable[[], dict[str, Breaker]]
+    read_caps: Callable[[datetime], dict[str, Cap]]
     texts: Texts = field(default_factory=Texts)
     resolve: Resolve = resolve
     """Addresses of names; for where webhooks may go."""
@@ -50,3 +56,11 @@ class Parts:
 def parts() -> Parts:
     """The parts of the application that answers this request."""
     return cast(Parts, current_app.extensions[EXTENSION])
+
+
+def if_it_answers(read: Callable[[], Read]) -> Read | None:
+    """What it reads; None where the server behind it does not answer."""
+    try:
+        return read()
+    except Unreachable:
+        return None

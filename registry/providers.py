@@ -6,9 +6,11 @@ from flask import Response
 from pydantic import BaseModel, Field, StrictBool
 
 from fencepost.api_keys import Scope
+from fencepost.caps import Cap, day_after, day_of, most_on
+from fencepost.clock import iso
 from fencepost.coordination.breakers import Breaker
 from fencepost.definitions import Shape
-from fencepost.errors import Invalid, NotFound, Problem, Unreachable
+from fencepost.errors import Invalid, NotFound, Problem
 from fencepost.failover import weights
 from fencepost.fields import OneLine
 from fencepost.logs import get_logger
@@ -20,6 +22,7 @@ from registry.access import needs
 from registry.answers.common import maybe_iso
 from registry.answers.providers import (
     BreakerAnswer,
+    CapAnswer,
     ProviderAnswer,
     ProviderList,
     ProviderWebhookAnswer,
@@ -28,7 +31,7 @@ from registry.answers.providers import (
 from registry.documenting import TAGS, answers, blueprint, takes
 from registry.incoming import read
 from registry.inputs import Person
-from registry.parts import Parts, parts
+from registry.parts import Parts, if_it_answers, parts
 from registry.replies import Reply
 
 log = get_logger(__name__)
@@ -112,7 +115,8 @@ def refuse_unknown(p: Parts, name: str) -> None:
 
 
 def _answers(p: Parts, names: tuple[str, ...] | list[str], most: int) -> list[ProviderAnswer]:
-    choices, breakers, window = p.store.providers.choices(), _breakers(p), window_of(p.settings)
+    choices, window = p.store.providers.choices(), window_of(p.settings)
+    breakers, caps = if_it_answers(p.read_breakers), if_it_answers(lambda: p.read_caps(p.clock.now()))
     chosen = {name: _weight(p, name, choices) for name in p.settings.providers.order}
     in_effect = weights({name: weight for name, weight in chosen.items() if choices.get(name, Choice()).enabled})
     return [
@@ -123,6 +127,7 @@ def _answers(p: Parts, names: tuple[str, ...] | list[str], most: int) -> list[Pr
             "weight": chosen[name],
             "weight_in_effect": in_effect.get(name, 0.0),
             "max_per_second": p.settings.providers.account(name).max_per_second,
+            "cap": _cap(p, name, caps),
             "settling_seconds": window.of(name).settling.total_seconds(),
             "breaker": _breaker(breakers[name]) if breakers else None,
             "webhook": _webhook(p, name),
@@ -148,11 +153,19 @@ def _weight(p: Parts, name: str, choices: dict[str, Choice]) -> float | None:
     return p.settings.providers.account(name).weight if chosen is None else chosen
 
 
-def _breakers(p: Parts) -> dict[str, Breaker] | None:
-    try:
-        return p.read_breakers()
-    except Unreachable:
+def _cap(p: Parts, name: str, caps: dict[str, Cap] | None) -> CapAnswer | None:
+    account, now = p.settings.providers.account(name), p.clock.now()
+    most = most_on(account, day_of(now))
+    if most is None:
         return None
+    since = account.warm_up_since
+    return {
+        "most": most,
+        "used": caps[name].used if caps and name in caps else None,
+        "until": iso(day_after(now)),
+        "max_per_day": account.max_per_day,
+        "warm_up_day": max(1, (day_of(now) - since).days + 1) if since and most != account.max_per_day else None,
+    }
 
 
 def _breaker(breaker: Breaker) -> BreakerAnswer:

@@ -6,6 +6,7 @@ from flask_openapi import OpenAPI
 
 from fencepost import settings
 from fencepost.coordination.breakers import Breaker, Breakers
+from fencepost.coordination.caps import Caps
 from fencepost.coordination.cluster import read_cluster
 from fencepost.coordination.etcd import Etcd
 from fencepost.coordination.nudges import Nudger
@@ -34,6 +35,7 @@ def application() -> OpenAPI:
         read_cluster=lambda: read_cluster(etcd),
         ping_redis=redis_ping(effective.redis),
         read_breakers=breaker_reading(effective),
+        read_caps=Caps(effective.redis, effective.providers).read,
         take=Windows(effective.redis).take,
     )
     startup.start()

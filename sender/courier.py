@@ -31,7 +31,7 @@ from sender.executor import Epochs, Executor
 from sender.files import FileReader
 from sender.health import Health
 from sender.passes import Claimed
-from sender.permits import Permits
+from sender.permits import Open, Permits
 from sender.provider_health import Gate
 from sender.queue import Queue
 from sender.routes import Lane
@@ -81,7 +81,6 @@ class Courier:
         self._capacity, self._observe, self._hungry = capacity, observe, hungry
         self._pending = pending
         self._queue = Queue(lane_of)
-        self._blocked: list[Lane] = []
         self._late_at = 0.0
         self._asking = FenceQueue(fence, executor, epochs, outages, clock)
         self._files: FileReader[Seat] = FileReader(executor.perform, transport.wake)
@@ -161,7 +160,7 @@ class Courier:
         for asking, answer in self._asking.ask():
             self._resume(asking, answer)
         idle = self._asking.seconds_until(_IDLE_SECONDS)
-        idle = self._permits.seconds_until(self._blocked, idle)
+        idle = self._permits.seconds_until(idle)
         for seat, reply in self._transport.poll(idle):
             assert isinstance(seat, Seat)
             self._failpoints.hit("W6.after")
@@ -182,40 +181,34 @@ class Courier:
     def _fill_seats(self) -> None:
         handed_back = [self._released(item, "The shard is being handed over.") for item in self._queue.unwanted()]
         handed_back += [self._released(item, "It would have waited beyond its deadline.") for item in self._late()]
-        free, permits = self._open_lanes()
+        waiting = self._queue.lanes()
+        open_lanes = Open(waiting, {}) if self._stopping else self._permits.open(waiting, self._seats.free())
         while self._seats.free() or self._stopping:
-            lanes = [*free, *(lane for lane, count in permits.items() if count)]
-            if (taken := self._queue.take(lanes)) is None:
+            if (taken := self._queue.take(open_lanes.lanes())) is None:
                 break
             lane, item = taken
-            gate = Gate.BACK if self._stopping else self._health.gate(item.attempt["provider"], item.attempt["id"])
-            if gate is not Gate.GO:
-                why = "The sender is stopping." if self._stopping else "The provider is left alone for a while."
+            if why := self._why_back(item, spent=lane in open_lanes.spent):
                 handed_back.append(self._released(item, why))
                 continue
-            if lane in permits:
-                permits[lane] -= 1
+            open_lanes.use(lane)
             seat = Seat(item, deliver(item, self._patience, self._links, self._clock, self._chance(), self._moves_on))
             self._seats.take(seat)
             self._resume(seat, None)
+        self._permits.put_back(open_lanes)
         if handed_back:
             self._settler.put(handed_back)
         if len(self._queue) * 2 < self._capacity:
             self._hungry()
 
-    def _open_lanes(self) -> tuple[list[Lane], dict[Lane, int]]:
-        """The lanes whose mail may take a seat now: those without limits, and for the others how many permits there are."""
-        waiting = self._queue.lanes()
+    def _why_back(self, item: Claimed, *, spent: bool) -> str:
+        """Why this one is handed back instead of taking a seat; empty if it takes one."""
         if self._stopping:
-            return list(waiting), {}
-        open_lanes = {lane: count for lane, count in waiting.items() if not self._health.is_unsure(lane[0])}
-        limited = {lane: count for lane, count in open_lanes.items() if self._permits.limits(lane)}
-        gone = {lane: count for lane, count in limited.items() if self._health.is_left_alone(lane[0])}
-        permits = self._permits.take(
-            {lane: count for lane, count in limited.items() if lane not in gone}, self._seats.free()
-        )
-        self._blocked = list(limited)
-        return [lane for lane in open_lanes if lane not in limited or lane in gone], permits
+            return "The sender is stopping."
+        if spent:
+            return "The provider has had all its calls of today."
+        if self._health.gate(item.attempt["provider"], item.attempt["id"]) is Gate.BACK:
+            return "The provider is left alone for a while."
+        return ""
 
     def _late(self) -> list[Claimed]:
         """What can't be called before its deadline any more, looked for now and then."""
@@ -281,6 +274,8 @@ class Courier:
             self._queue.done(seat.item)
             if "called_at" not in settlement.attempt:
                 self._health.not_called(seat.item.attempt["provider"], settlement.attempt_id)
+                if seat.decisions:
+                    self._permits.not_used(seat.item.attempt["provider"])
             if settlement.state is State.PENDING:
                 self._pending()
             # A lost sender that goes on is told so by the fence, and what it hands back has long been taken over.

@@ -9,8 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from threading import Event, RLock, Thread
 
-from fencepost.clock import Clock
+from fencepost.caps import Cap, day_after
+from fencepost.clock import Clock, iso
 from fencepost.coordination.breakers import Breaker, Breakers
+from fencepost.coordination.caps import Caps
 from fencepost.deliveries import Outcome
 from fencepost.errors import Unreachable
 from fencepost.failover import BreakerState, Standing, weights
@@ -27,10 +29,17 @@ class Health:
     """All providers of FENCEPOST_PROVIDERS__ORDER. Any thread may ask."""
 
     def __init__(
-        self, breakers: Breakers, settings: Settings, clock: Clock, outages: Outages, changed: Callable[[], None]
+        self,
+        breakers: Breakers,
+        caps: Caps,
+        settings: Settings,
+        clock: Clock,
+        outages: Outages,
+        changed: Callable[[], None],
     ) -> None:
         """`changed` is called when more, or less, may be sent than a moment ago."""
-        self._breakers, self._clock, self._outages, self._changed = breakers, clock, outages, changed
+        self._breakers, self._caps = breakers, caps
+        self._clock, self._outages, self._changed = clock, outages, changed
         self._sync_seconds = settings.failover.sync_seconds
         order = settings.providers.order
         self._configured = {name: settings.providers.account(name).weight for name in order}
@@ -64,7 +73,12 @@ class Health:
             }
             in_effect = weights({name: configured[name] for name, choice in chosen.items() if choice.enabled})
             return {
-                name: Standing(in_effect.get(name, 0.0), known.share(now), chosen[name].enabled)
+                name: Standing(
+                    in_effect.get(name, 0.0),
+                    known.share(now),
+                    chosen[name].enabled,
+                    known.cap.left if known.cap else None,
+                )
                 for name, known in self._known.items()
             }
 
@@ -88,6 +102,10 @@ class Health:
         """Whether what was claimed for it is handed back."""
         return self._known[name].is_left_alone(self._clock.steady())
 
+    def is_spent(self, name: str) -> bool:
+        """Whether it has had all its calls of today: what has no permit yet is handed back."""
+        return self._known[name].is_spent
+
     def observe(self, name: str, attempt_id: str, outcome: Outcome, began: float) -> None:
         """A call ended that began then."""
         with self._lock:
@@ -109,6 +127,24 @@ class Health:
                 known.report = replace(known.report, wants=True)
         if due:
             self.sync()
+
+    def counted(self, name: str, cap: Cap) -> None:
+        """Its calls of today, as they were just counted."""
+        with self._lock:
+            known = self._known[name]
+            was_spent, known.cap = known.is_spent, cap
+            is_spent = known.is_spent
+        if is_spent is was_spent:
+            return
+        if is_spent:
+            log.info(
+                "A provider has had all its calls of today; other mail goes to another, or waits.",
+                action="provider.spent",
+                provider=name,
+                most=cap.most,
+                until=iso(day_after(self._clock.now())),
+            )
+        self._changed()
 
     def follow(self, chosen: Mapping[str, Choice]) -> None:
         """What people have chosen by API."""
@@ -132,6 +168,7 @@ class Health:
 
     def sync(self) -> None:
         """Report, and read what all senders know, in one round trip. What can't be reported now is reported later."""
+        self._read_caps()
         with self._syncing:
             now = self._clock.steady()
             with self._lock:
@@ -155,6 +192,15 @@ class Health:
         if breaker.state is not was:
             _tell(name, was, breaker)
         return known.read(breaker, now)
+
+    def _read_caps(self) -> None:
+        try:
+            caps = self._caps.read(self._clock.now())
+        except Unreachable as error:
+            self._outages.note(error)
+            return
+        for name, cap in caps.items():
+            self.counted(name, cap)
 
     def _run(self) -> None:
         while not self._stopping:

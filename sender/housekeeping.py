@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Event, Thread
 
-from fencepost.clock import Clock
+from fencepost import caps
+from fencepost.clock import Clock, iso
 from fencepost.coordination.breakers import Breakers
 from fencepost.coordination.leases import ShardLeases
 from fencepost.errors import Misconfigured, Unreachable
@@ -54,7 +55,7 @@ class Housekeeper:
         self._stopping = False
         self._unforeseen = Unforeseen(log)
         self._quiet, self._refusals = set[str](), Counter[str]()
-        """Providers of which there is no alarm, as far as is known here."""
+        """Kinds of alarms that are not raised, as far as is known here."""
         self._last_pass: dict[int, int] = {}
         self._thread = Thread(target=self._run, name="housekeeper", daemon=True)
         self._rounds = 0
@@ -144,19 +145,23 @@ class Housekeeper:
             self._refusals.clear()
 
     def watch_providers(self) -> None:
-        """Raise the alarm while mail does not go to a provider as it should, though it goes by another; clear it when all of its
-        traffic has returned, whoever raised it."""
+        """Raise an alarm while mail does not go to a provider as it should, or it has had all its calls of today, though mail goes by
+        another; clear it when that is over, whoever raised it."""
+        now = milliseconds(self.clock.now())
         for name in self.settings.providers.order:
-            breaker = self.health.breaker(name)
-            if breaker is None:
-                continue
-            if breaker.state is not BreakerState.CLOSED:
-                # Again and again: another sender may have cleared it that had not heard yet.
-                self._quiet.discard(name)
-                self.store.cluster.raise_alarm(alarm(name), breaker.reason, milliseconds(self.clock.now()))
-            elif name not in self._quiet:
-                self.store.cluster.clear_alarm(alarm(name))
-                self._quiet.add(name)
+            if breaker := self.health.breaker(name):
+                self._sound(alarm(name), breaker.reason, now, wrong=breaker.state is not BreakerState.CLOSED)
+                spent = f"It has had all its calls of today. Mail goes by another, or waits until {iso(caps.day_after(now))}."
+                self._sound(caps.alarm(name), spent, now, wrong=self.health.is_spent(name))
+
+    def _sound(self, kind: str, detail: str, now: datetime, *, wrong: bool) -> None:
+        if wrong:
+            # Again and again: another sender may have cleared it that had not heard yet.
+            self._quiet.discard(kind)
+            self.store.cluster.raise_alarm(kind, detail, now)
+        elif kind not in self._quiet:
+            self.store.cluster.clear_alarm(kind)
+            self._quiet.add(kind)
 
     def record_changes(self) -> None:
         """Put on record what became of the breakers. Every sender does it: each change has one id, and is taken away only once it is

@@ -10,6 +10,7 @@ from types import FrameType
 
 from fencepost.clock import Clock, SystemClock
 from fencepost.coordination.breakers import Breakers
+from fencepost.coordination.caps import Caps
 from fencepost.coordination.cluster import Member
 from fencepost.coordination.fences import Fence
 from fencepost.coordination.leases import ShardLeases
@@ -73,7 +74,8 @@ class SenderProcess:
             settings.redis, settings.failover, self._name, options.call_timeout_seconds + _GRANT_MARGIN_SECONDS
         )
         self._limiter = Limiter(settings.redis)
-        self._health = Health(self._breakers, settings, self._clock, self._outages, self._on_health_change)
+        self._caps = Caps(settings.redis, settings.providers)
+        self._health = Health(self._breakers, self._caps, settings, self._clock, self._outages, self._on_health_change)
         self._status = StatusServer(
             options.metrics_host,
             options.metrics_port,
@@ -180,7 +182,7 @@ class SenderProcess:
             providers=self._providers,
             transport=Transport(connections=options.seats),
             health=self._health,
-            permits=Permits(self._limiter, lanes, self._clock, self._outages),
+            permits=Permits(self._limiter, self._caps, self._health, lanes, self._clock, self._outages),
             lane_of=lanes.of_claimed,
             outages=self._outages,
             failpoints=self._failpoints,
@@ -268,6 +270,7 @@ class SenderProcess:
         self._store.close()
         self._fence.close()
         self._breakers.close()
+        self._caps.close()
         self._limiter.close()
         log.info("The sender has ended.", action="sender.ended", sender=self._name)
 

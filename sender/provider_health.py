@@ -6,6 +6,7 @@ Instants are in steady seconds. The caller sees to it that one thread at a time 
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from fencepost.caps import Cap
 from fencepost.coordination.breakers import Breaker
 from fencepost.coordination.reports import Report
 from fencepost.deliveries import Outcome, OutcomeKind
@@ -43,6 +44,8 @@ class ProviderHealth:
     """A call has failed, and what follows from it is not known yet."""
     asked_until: float = 0.0
     """The provider asked to be left alone until then."""
+    cap: Cap | None = None
+    """Its calls of today, as they were counted last; None: it has no cap, or that is not known."""
     grant_until: float = 0.0
     granted_at: float = 0.0
     reserved: bool = False
@@ -54,13 +57,18 @@ class ProviderHealth:
     def state(self) -> BreakerState:
         return self.breaker.state if self.breaker else BreakerState.OPEN
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has had all its calls of today."""
+        return self.cap is not None and not self.cap.left
+
     def holds_grant(self, now: float) -> bool:
         """Whether this sender may make the one call that finds out."""
         return self.state is BreakerState.HALF_OPEN and now < self.grant_until
 
     def share(self, now: float) -> float:
         """How much of its mail it may be given: 0 none, 1 all."""
-        if not self.breaker or now < self.asked_until:
+        if not self.breaker or now < self.asked_until or self.is_spent:
             return 0.0
         if self.state is BreakerState.HALF_OPEN:
             return float(self.holds_grant(now) and not self.reserved and not self.probe)
@@ -105,6 +113,7 @@ class ProviderHealth:
             and self.state in (BreakerState.OPEN, BreakerState.HALF_OPEN)
             and now >= max(self.read_at + self.breaker.retry_seconds, self.asked_until)
             and not self.holds_grant(now)
+            and not self.is_spent
         )
 
     def take_report(self, now: float, *, stopping: bool) -> Report:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ _AHEAD_SECONDS = 2.0
 """So much mail is claimed ahead of its permits: less than an attempt may take, enough that no permit goes unused."""
 _LOOK_AGAIN = timedelta(seconds=1)
 """When to look again at mail none of whose providers is usable."""
+_LOOK_AGAIN_SPENT = timedelta(seconds=30)
+"""The same where one has had all its calls of today: that lasts, if nobody changes what is set."""
 _SHORTEST, _LONGEST = 0.25, 30.0
 
 Lane = tuple[str, str]
@@ -61,15 +64,18 @@ class Routes:
         self._health, self._lanes, self._waiting = health, lanes, waiting
         self._standings: dict[str, Standing] = {}
         self._claimed: Counter[str] = Counter()
+        self._left: dict[str, int] = {}
         self.begin()
 
     def begin(self) -> None:
         """Begin a pass: read how things stand now."""
         self._standings = self._health.standings()
+        self._left = {name: each.left for name, each in self._standings.items() if each.left is not None}
         self._claimed = Counter()
         for lane, count in self._waiting().items():
             for name, _ in self._lanes.rates(lane):
                 self._claimed[name] += count
+            self._use(lane[0], count)
 
     def room(self, room: int) -> int:
         """How many may be claimed, where there is room for so many: none while no provider is usable, one to find out."""
@@ -93,7 +99,8 @@ class Routes:
         """The port Router."""
         name = choose(row, self._standings)
         if name is None:
-            return _LOOK_AGAIN
+            names = preferences(row, self._standings)
+            return _LOOK_AGAIN_SPENT if any(self._standings[each].left == 0 for each in names) else _LOOK_AGAIN
         rates = self._lanes.rates(self._lanes.of(name, sending_domain(definition)))
         for limit, rate in rates:
             self._claimed[limit] += 1
@@ -103,4 +110,12 @@ class Routes:
                 return timedelta(seconds=min(_LONGEST, max(_SHORTEST, ahead / per_second)))
         if self._health.reserve(name):
             self._standings = self._health.standings()
+        self._use(name, 1)
         return name
+
+    def _use(self, name: str, count: int) -> None:
+        """So many calls of its day are spoken for; when all are, mail goes elsewhere."""
+        if name in self._left:
+            self._left[name] -= count
+        for spent in (each for each, left in self._left.items() if left <= 0):
+            self._standings[spent] = replace(self._standings[spent], share=0.0)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from fencepost.caps import Cap, day_after
 from fencepost.clock import iso
 from fencepost.deliveries import NOT_SENT, Delivery, State, is_worthless
 from fencepost.explaining.gates import Explanation, Gate, explanation
@@ -35,6 +36,8 @@ class Facts:
     """Whether Redis answers."""
     providers: Mapping[str, str] = field(default_factory=dict)
     """The providers that may carry it, in their order, each with what keeps mail from it at present; empty where nothing does."""
+    caps: Mapping[str, Cap] = field(default_factory=dict)
+    """The calls of today of those that have a cap."""
     ahead: int = 0
     """How many mails that may be sent now stand before it in the queue of its shard."""
 
@@ -214,6 +217,20 @@ def _redis(row: Delivery, facts: Facts) -> Gate:
     return Gate("redis", "Fence there", holds, detail)
 
 
+def _cap(row: Delivery, facts: Facts) -> Gate:
+    title = "Within the day's cap"
+    caps = {name: cap for name, cap in facts.caps.items() if name in facts.providers and not facts.providers[name]}
+    usable = [
+        name for name, problem in facts.providers.items() if not problem and (name not in caps or caps[name].left)
+    ]
+    spent = {name: cap.most for name, cap in caps.items() if not cap.left}
+    if row["state"] != State.PENDING or row.get("test") or usable or not spent:
+        return Gate("cap", title, False, "No provider's cap of the day is in its way.")
+    said = " ".join(f"{name.capitalize()} has had all its {most:,} calls of today." for name, most in spent.items())
+    until = day_after(facts.now)
+    return Gate("cap", title, True, f"{said} It goes from {iso(until)}, when the next day begins.", until)
+
+
 def _breaker(row: Delivery, facts: Facts) -> Gate:
     title = "A provider takes mail"
     usable = [name for name, problem in facts.providers.items() if not problem]
@@ -245,6 +262,7 @@ _GATES: tuple[Callable[[Delivery, Facts], Gate], ...] = (
     _retry,
     _sender,
     _redis,
+    _cap,
     _breaker,
     _turn,
 )

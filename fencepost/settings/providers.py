@@ -1,5 +1,6 @@
 """The providers: where each is, and the keys to it."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -15,9 +16,23 @@ class Account(Section):
     are its fallback; so is one of weight 0. `PATCH /providers/{name}` wins over it."""
     max_per_second: float | None = Field(None, gt=0, le=100_000)
     """No more calls than this and one, in any second, by all senders together; None: as many as there are seats for."""
+    max_per_day: int | None = Field(None, gt=0)
+    """No more calls than this in a day of UTC, by all senders together; what is over goes to the others, or waits for the next day."""
+    warm_up_since: date | None = None
+    """The first day of its warm-up, 2026-03-02: its cap begins small and grows by the day, up to `max_per_day` if that is set. None: it
+    is not warmed up."""
+    warm_up_first_day: int = Field(50, gt=0, le=1_000_000)
+    """How many calls it may be made on the first day of its warm-up."""
+    warm_up_growth: float = Field(1.5, ge=1, le=10)
+    """By how much each day's cap is multiplied for the next, during its warm-up."""
     settling_seconds: float | None = Field(None, gt=0)
     """Its settling window: longer than it takes to index what it accepted (Mailgun: half an hour), and a call, and what clocks
     differ. None: FENCEPOST_SETTLEMENT__WINDOW_SECONDS."""
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there is an end to its calls of a day."""
+        return self.max_per_day is not None or self.warm_up_since is not None
 
 
 class Mailgun(Account):

@@ -28,6 +28,20 @@ class BreakerAnswer(TypedDict):
 
 
 @with_config(EXACT)
+class CapAnswer(TypedDict):
+    """A provider's calls of today, a day of UTC."""
+
+    most: int
+    used: int | None
+    """Null while Redis does not answer."""
+    until: Instant
+    """When the next day begins."""
+    max_per_day: int | None
+    warm_up_day: int | None
+    """The day of its warm-up, from 1, where that is what makes today's cap."""
+
+
+@with_config(EXACT)
 class ProviderChangeAnswer(TypedDict):
     """Something that became of a provider."""
 
@@ -65,6 +79,8 @@ class ProviderAnswer(TypedDict):
     weight_in_effect: float
     """Its part of the mail beside those of the others; 0: a fallback."""
     max_per_second: float | None
+    cap: CapAnswer | None
+    """Null where it may be called as often as there is mail."""
     settling_seconds: float
     """How long a missing trace in its records proves nothing."""
     breaker: BreakerAnswer | None

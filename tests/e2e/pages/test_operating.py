@@ -18,6 +18,9 @@ SETTINGS = {
     "FENCEPOST_PROVIDERS__ORDER": "mailgun,sendgrid,smtp,mailjet,ses",
     "FENCEPOST_PROVIDERS__SENDGRID__API_KEY": "not-the-simulators",
     "FENCEPOST_PROVIDERS__SMTP__MAX_PER_SECOND": "40",
+    "FENCEPOST_PROVIDERS__MAILGUN__MAX_PER_DAY": "2000",
+    "FENCEPOST_PROVIDERS__MAILJET__WARM_UP_SINCE": "2026-01-01",
+    "FENCEPOST_PROVIDERS__MAILJET__WARM_UP_GROWTH": "1",
     # Nobody is told until the address is registered.
     "FENCEPOST_SIMULATOR__HOOKS_URL": "",
 }
@@ -51,6 +54,8 @@ def test_a_provider_that_refuses_us_is_told_in_words_and_its_alarm_leads_to_it(t
     expect(card).to_contain_text("FENCEPOST_PROVIDERS__SENDGRID__API_KEY")
     expect(tab.locator("#provider-mailgun")).to_contain_text("All mail")
     expect(tab.locator("#provider-smtp")).to_contain_text("40 calls a second")
+    expect(tab.locator("#provider-mailgun")).to_contain_text(re.compile(r"1 of 2\s000 calls"))
+    expect(tab.locator("#provider-mailjet")).to_contain_text(re.compile("0 of 50 calls day [0-9]+ of its warm-up"))
     history = tab.get_by_role("region", name="What became of them")
     expect(history).to_contain_text("SendGrid: kept from mail")
     with tab.expect_response(re.compile("/providers/live")):

@@ -62,6 +62,7 @@ def parts(registry_settings: Settings, store: Store, clock: MovableClock, nudges
         read_cluster=lambda: ClusterView((), ()),
         ping_redis=lambda: None,
         read_breakers=lambda: {"mailgun": Breaker()},
+        read_caps=lambda _now: {},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fencepost import ids
+from fencepost.caps import Cap
 from fencepost.clock import as_utc
 from fencepost.coordination.cluster import ClusterView, Member, Membership, ShardView
 from fencepost.coordination.tokens import Token
@@ -211,6 +212,16 @@ def provider_away(stage: Stage) -> str:
     return stage.mail()
 
 
+def spent(stage: Stage) -> str:
+    stage.parts = replace(stage.parts, read_caps=lambda _now: {"mailgun": Cap(2000, 2000)})
+    return stage.mail()
+
+
+def nearly_spent(stage: Stage) -> str:
+    stage.parts = replace(stage.parts, read_caps=lambda _now: {"mailgun": Cap(2000, 1999)})
+    return stage.mail()
+
+
 def in_a_queue(stage: Stage) -> str:
     rows = stage.store.database.deliveries
     path = stage.mail()
@@ -247,6 +258,8 @@ MAILS: list[tuple[Callable[[Stage], str], str | None, str]] = [
     (no_sender, "sender", "start one"),
     (shard_free, "sender", "takes it soon"),
     (redis_away, "redis", "Redis"),
+    (spent, "cap", "Mailgun has had all its 2,000 calls of today"),
+    (nearly_spent, None, "within seconds"),
     (provider_away, "breaker", "refuses the key"),
     (in_a_queue, "turn", "1 mails"),
 ]

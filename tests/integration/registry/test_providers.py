@@ -1,16 +1,20 @@
 """/providers: how they stand, and what people choose for them, on record."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from fencepost.caps import Cap, day_after
+from fencepost.clock import iso
 from fencepost.coordination.breakers import Breaker
 from fencepost.errors import Unreachable
 from fencepost.failover import BreakerState
+from fencepost.settings import Providers
 from registry.app import create_app
 from registry.parts import Parts
-from tests.support.api import Api
+from tests.support.api import Api, MovableClock
 
 NAMES = ("mailgun", "ses", "smtp")
 
@@ -40,6 +44,29 @@ def test_each_is_listed_in_order_with_how_it_stands(api: Api) -> None:
     breaker = found["mailgun"]["breaker"]
     assert (breaker["state"], breaker["share"], breaker["reason"]) == ("open", 0.0, "connection refused")
     assert found["ses"]["breaker"]["state"] == "closed"
+
+
+def test_a_cap_is_shown_with_what_is_used_of_it_today(three: Parts) -> None:
+    given = {"mailgun": {"max_per_day": 2000}, "ses": {"warm_up_since": "2026-03-01", "warm_up_first_day": 50}}
+    providers = Providers.model_validate({"order": NAMES, **given})
+    clock = MovableClock(datetime(2026, 3, 2, 8, 0, tzinfo=UTC))
+    capped = replace(
+        three,
+        clock=clock,
+        settings=three.settings.model_copy(update={"providers": providers}),
+        read_caps=lambda _now: {"mailgun": Cap(2000, 1204), "ses": Cap(75, 75)},
+    )
+    tomorrow = {"until": iso(day_after(clock.now()))}
+    found = stand(Api(create_app(capped).test_client()))
+    assert found["mailgun"]["cap"] == {"most": 2000, "used": 1204, "max_per_day": 2000, "warm_up_day": None, **tomorrow}
+    assert found["ses"]["cap"] == {"most": 75, "used": 75, "max_per_day": None, "warm_up_day": 2, **tomorrow}
+    assert found["smtp"]["cap"] is None
+
+    def away(_now: datetime) -> dict[str, Cap]:
+        raise Unreachable("redis", "no answer")
+
+    found = stand(Api(create_app(replace(capped, read_caps=away)).test_client()))
+    assert (found["mailgun"]["cap"]["most"], found["mailgun"]["cap"]["used"]) == (2000, None)
 
 
 def test_what_is_chosen_stands_and_is_on_record(api: Api) -> None:
