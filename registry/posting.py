@@ -96,7 +96,7 @@ def _new_batch(p: Parts) -> str:
 
 
 def _send_one(p: Parts, batch_id: str) -> Reply:
-    item = _parse(p, document())
+    item = _parse(p, batch_id, document())
     rows = _record(p, batch_id, {0: item})
     made: EmailsMade = {
         "object": "batch",
@@ -112,7 +112,7 @@ def _send_several(p: Parts, batch_id: str) -> Reply:
     values = _values(document())
     for index, value in enumerate(values):
         try:
-            items[index] = _parse(p, value)
+            items[index] = _parse(p, batch_id, value)
         except Invalid as error:
             wrong[index] = error.problems
     if not items:
@@ -152,11 +152,12 @@ def _result(index: int, rows: Sequence[Delivery], wrong: Sequence[Problem]) -> B
     }
 
 
-def _parse(p: Parts, value: object) -> Item:
+def _parse(p: Parts, batch_id: str, value: object) -> Item:
     """One item, checked, whose files are on record. Raises Invalid."""
-    now = p.clock.now()
-    item = batches.parse(value, p.settings.providers.order, now)
-    purge_at = max(item.scheduled_at or now, now) + timedelta(days=p.settings.retention.days)
+    # Not by the clock: whoever repeats a request that broke off is told the same of mail that is on record already.
+    came_at = ids.instant_of(batch_id)
+    item = batches.parse(value, p.settings.providers.order, came_at)
+    purge_at = max(item.scheduled_at or came_at, came_at) + timedelta(days=p.settings.retention.days)
     return replace(item, definition=attached(p, item.definition, "", purge_at))
 
 

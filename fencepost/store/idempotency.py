@@ -62,9 +62,10 @@ class IdempotencyKeys:
                 {"$set": {"touched_at": now}},
             )
             found = self.database.idempotency_keys.find_one({"_id": scope})
-        if found is None or found["body_hash"] != body_hash:
+        if found is not None and found["body_hash"] != body_hash:
             raise KeyReused("this Idempotency-Key came before with another body")
-        if found["answer"] is None and not taken_over.modified_count:
+        # Gone: it failed between our insert and our look.
+        if found is None or (found["answer"] is None and not taken_over.modified_count):
             raise Conflict("the first request with this Idempotency-Key is still under way")
         return Begun(found["resource_id"], found["answer"])
 

@@ -6,17 +6,23 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from fencepost.api_keys import Scope
 from fencepost.deliveries import Delivery
-from fencepost.errors import Unreachable
+from fencepost.errors import Conflict, Unreachable
 from fencepost.schedules import Schedule
+from fencepost.settings import Settings
 from fencepost.store import Store
 from fencepost.store.deliveries import Deliveries
-from fencepost.store.idempotency import IdempotencyKeys
+from fencepost.store.idempotency import Begun, IdempotencyKeys
+from fencepost.store.mongodb import Document
 from fencepost.store.schedules import Schedules
 from registry.app import create_app
 from registry.parts import Parts
-from tests.support.api import Api, MovableClock, text
+from tests.support.api import MESSAGE, Api, MovableClock, text
+from tests.support.keys import Holder, make_key
 
 KEY = {"Idempotency-Key": "order-4711"}
 
@@ -55,9 +61,56 @@ def test_keys_belong_to_their_address(api: Api) -> None:
     assert len(set(triggered)) == 2
 
 
+def test_what_a_key_for_tests_asked_for_is_not_the_answer_to_a_live_one(parts: Parts, store: Store) -> None:
+    app = create_app(parts)
+    made = [
+        Holder.of(app, make_key(store, parts.clock.now(), Scope.EMAILS_SEND, test=test))
+        .call("POST", "/emails", MESSAGE, headers=KEY)
+        .get_json()["emails"][0]["id"]
+        for test in (True, False)
+    ]
+    assert [store.deliveries.get("ann", name).get("test", False) for name in made] == [True, False]
+
+
 def test_a_refused_request_leaves_its_key_free(api: Api) -> None:
     assert api.call("POST", "/schedules", text(name=""), headers=KEY).status_code == 422
     assert api.call("POST", "/schedules", text(), headers=KEY).status_code == 201
+
+
+@pytest.mark.parametrize("verb", ["/emails", "/emails/batch"])
+def test_a_request_without_a_body_leaves_its_key_free(api: Api, verb: str) -> None:
+    assert api.call("POST", verb, headers=KEY).status_code == 400
+    body = MESSAGE if verb == "/emails" else {"emails": [MESSAGE]}
+    assert api.call("POST", verb, body, headers=KEY).status_code == 202
+
+
+class FailsMeanwhile(CommandListener):
+    """The first request with the key fails, and gives it back, just when the second has met it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "update":
+            self._store.idempotency.forget("scope")
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Nothing to do."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Nothing to do."""
+
+
+def test_a_request_that_meets_one_that_fails_is_not_taken_for_another(
+    store: Store, registry_settings: Settings, clock: MovableClock
+) -> None:
+    store.idempotency.begin("scope", "hash", "one", clock.now())
+    client: MongoClient[Document] = MongoClient(
+        registry_settings.mongodb.url, tz_aware=True, event_listeners=[FailsMeanwhile(store)]
+    )
+    with client, pytest.raises(Conflict):
+        IdempotencyKeys(client[store.database.name]).begin("scope", "hash", "two", clock.now())
+    assert store.idempotency.begin("scope", "hash", "three", clock.now()) == Begun("three", None)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 257, "two words", "käse"])
@@ -172,3 +225,22 @@ def test_triggers_without_a_key_are_each_their_own(api: Api, store: Store) -> No
     path = f"/schedules/{api.create()['id']}/trigger"
     assert api.post(path, status=202)["id"] != api.post(path, status=202)["id"]
     assert store.database.deliveries.count_documents({}) == 2
+
+
+def test_a_repetition_is_judged_by_the_time_of_the_request_that_broke_off(
+    parts: Parts, store: Store, clock: MovableClock
+) -> None:
+    """Its mail is on record: that the instant has passed meanwhile does not unmake it."""
+
+    class Dies(IdempotencyKeys):
+        def complete(self, scope: str, answer: dict[str, Any]) -> None:
+            raise SystemExit
+
+    soon = {**MESSAGE, "scheduled_at": "2026-03-02T08:01:00Z"}
+    dying = create_app(replace(parts, store=replace(store, idempotency=Dies(store.database))))
+    with pytest.raises(SystemExit):
+        Api(dying.test_client()).call("POST", "/emails", soon, headers=KEY)
+    clock.move(minutes=10)
+    again = Api(create_app(parts).test_client()).call("POST", "/emails", soon, headers=KEY)
+    assert again.status_code == 202, again.text
+    assert [row["_id"] for row in store.database.deliveries.find()] == [again.get_json()["emails"][0]["id"]]
