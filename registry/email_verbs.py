@@ -31,7 +31,7 @@ bp = blueprint("email_verbs", __name__, TAGS["emails"])
 
 _ENDS = {
     Policy.HOLD: "what leaves no trace until then is held, and can be decided",
-    Policy.RESEND: "what leaves no trace until then is sent again, as its schedule says",
+    Policy.RESEND: "what leaves no trace until then is sent again, as it was asked to be",
 }
 
 
@@ -161,11 +161,11 @@ def _not_held(p: Parts, row: Delivery) -> str:
     if row["state"] != State.UNKNOWN:
         return sentence
     revision_id = row["revision_id"] or ""
-    revision = p.store.revisions.find([revision_id]).get(revision_id)
-    policy = policy_of(revision.definition if revision else None)
+    text = p.store.texts([revision_id]).get(revision_id)
+    policy = policy_of(text.definition if text else None)
     until = (
         window_of(p.settings).of(row["provider"]).ends(row["unknown_since"] or row["updated_at"]).replace(microsecond=0)
     )
     if policy is Policy.RESEND_AT_ONCE:
-        return f"{sentence}: it is sent again at once, as its schedule says"
+        return f"{sentence}: it is sent again at once, as it was asked to be"
     return f"{sentence}: it is looked up in its provider's records until about {iso(until)}; {_ENDS[policy]}"

@@ -10,6 +10,7 @@ from fencepost.api_keys import Scope
 from fencepost.deliveries import Delivery
 from fencepost.messages import CannotRender, Mail, Renderer
 from fencepost.reconciliation import window_of
+from fencepost.store.deliveries import OPEN
 from fencepost.store.pages import Cursor
 from registry.access import needs
 from registry.answers.emails import EmailAnswer, EmailList, email_answer
@@ -75,6 +76,9 @@ def filters(query: EmailQuery) -> dict[str, Any]:
         found["to.email"] = {"$in": sorted({query.to, query.to.lower()})}
     if query.tag:
         found["tags"] = query.tag
+    if query.state in OPEN:
+        # Of every row; it lets the planner take the index of what is in this state, beside the one of all that an owner has.
+        found["shard"] = {"$gte": 0}
     between = {}
     if query.from_:
         between["$gte"] = ids.first_id(ids.DELIVERY, query.from_)

@@ -1,12 +1,14 @@
 """/events: what providers told of emails, found by whatever name one has."""
 
+from typing import Annotated
+
 from flask import Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fencepost.api_keys import Scope
 from fencepost.errors import Invalid, Problem
 from fencepost.events import Event
-from fencepost.fields import OneLine
+from fencepost.fields import OneLine, not_empty
 from registry.access import needs
 from registry.answers.events import EventList, event_answer
 from registry.caller import owner
@@ -18,11 +20,19 @@ from registry.replies import Reply
 bp = blueprint("events", __name__, TAGS["emails"])
 
 
+def _bare(message_id: str) -> str:
+    return message_id.strip("<>")
+
+
+Receipt = Annotated[OneLine, AfterValidator(not_empty)]
+MessageId = Annotated[OneLine, AfterValidator(_bare), AfterValidator(not_empty)]
+
+
 class EventQuery(Parameters):
     """Of which mail: one of these."""
 
-    receipt: OneLine | None = Field(None, min_length=1, max_length=256, description="What its provider calls it.")
-    message_id: OneLine | None = Field(
+    receipt: Receipt | None = Field(None, min_length=1, max_length=256, description="What its provider calls it.")
+    message_id: MessageId | None = Field(
         None, min_length=1, max_length=998, description="Its Message-ID, with or without angle brackets."
     )
     email_id: OneLine | None = Field(None, pattern="^eml_[0-9A-HJKMNP-TV-Z]{26}$", description="Our id of it.")
@@ -45,4 +55,4 @@ def _found(p: Parts, query: EventQuery) -> list[Event]:
         return p.store.events.latest_of(p.store.deliveries.get(owner(), query.email_id)["_id"])
     if query.receipt:
         return p.store.events.look_up(owner(), "receipt", query.receipt)
-    return p.store.events.look_up(owner(), "message_id", (query.message_id or "").strip("<>"))
+    return p.store.events.look_up(owner(), "message_id", query.message_id or "")

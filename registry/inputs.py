@@ -110,7 +110,7 @@ class EmailQuery(PageQuery):
     batch_id: OneLine | None = Field(None, max_length=64)
     state: State | None = None
     to: OneLine | None = Field(None, max_length=254, description="The whole address of a recipient.")
-    provider: OneLine | None = Field(None, max_length=64)
+    provider: Annotated[OneLine, AfterValidator(not_empty)] | None = Field(None, min_length=1, max_length=64)
     tag: OneLine | None = Field(None, max_length=128, description="One of its tags.")
     from_: Moment | None = Field(None, alias="from", description="Due at this instant or later.")
     until: Moment | None = Field(None, description="Due before this instant.")

@@ -49,6 +49,12 @@ def test_one_name_is_needed(api: Api, query: str) -> None:
     api.get(f"/events?{query}", status=422)
 
 
+@pytest.mark.parametrize("query", ["message_id=%3C%3E", "message_id=%20", "receipt=%20"])
+def test_a_name_of_nothing_is_refused_since_no_index_holds_it(api: Api, query: str) -> None:
+    [problem] = api.get(f"/events?{query}", status=422)["errors"]
+    assert problem == {"pointer": f"/{query.partition('=')[0]}", "detail": "must not be empty"}
+
+
 def test_nothing_is_found_of_what_nobody_told(api: Api, told: str) -> None:
     assert told
     assert api.get("/events?receipt=r-2") == {"data": []}

@@ -12,7 +12,7 @@ from fencepost.reconciliation import NEVER
 from fencepost.store import Store
 from registry.app import create_app
 from registry.parts import Parts
-from tests.support.api import Api, MovableClock
+from tests.support.api import MESSAGE, Api, MovableClock
 
 HELD = {"at": "2026-03-02T07:59:59.250Z", "state": "held", "by": "reconciler", "why": "No trace."}
 
@@ -176,3 +176,16 @@ def test_an_email_says_when_it_is_decided_at_the_end_of_its_window_while_it_is_u
     assert listed["decision_due_at"] == "2026-03-02T08:00:59.250Z"
     store.database.deliveries.update_one({"_id": email_id}, {"$set": {"state": "held"}})
     assert api.get(f"/emails/{email_id}")["decision_due_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("on_unknown", "says"),
+    [("hold", "is held, and can be decided"), ("resend", "is sent again"), ("resend_at_once", "sent again at once")],
+)
+def test_an_unknown_mail_of_a_request_is_told_of_what_it_asked_for(
+    api: Api, store: Store, on_unknown: str, says: str
+) -> None:
+    [email] = api.post("/emails", {**MESSAGE, "on_unknown": on_unknown}, status=202)["emails"]
+    store.database.deliveries.update_one({"_id": email["id"]}, {"$set": {"state": "unknown"}})
+    refused = api.post(f"/emails/{email['id']}/settle", {"decision": "send_now"}, status=409)
+    assert says in refused["detail"]
