@@ -1,6 +1,7 @@
 """What holds for every request: ids, hosts, origins, headers, and servers that are away."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -162,6 +163,23 @@ def test_a_server_that_says_nothing_does_not_hold_up_the_probe(parts: Parts) -> 
     api = Api(create_app(replace(parts, ping_redis=silent.wait)).test_client())  # type: ignore[arg-type]
     try:
         assert api.get("/readyz")["checks"]["redis"] == {"ok": False, "detail": "no answer within 2 s"}
+    finally:
+        silent.set()
+
+
+def test_a_server_that_says_nothing_does_not_keep_the_others_from_being_asked(parts: Parts) -> None:
+    silent = Event()
+    parts.startup.prepare()
+    app = create_app(replace(parts, ping_redis=silent.wait))  # type: ignore[arg-type]
+
+    def ready(_: int) -> Any:
+        return Api(app.test_client()).get("/readyz")
+
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            assert [found["status"] for found in pool.map(ready, range(3))] == ["degraded"] * 3
+        checks = ready(4)["checks"]
+        assert {name: check["ok"] for name, check in checks.items()} == {"mongodb": True, "etcd": True, "redis": False}
     finally:
         silent.set()
 
