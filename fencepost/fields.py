@@ -15,7 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from fencepost.clock import as_utc
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What no text of one line holds: some program on its way would take it for the end of the line."""
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 _OURS = {
     "from",
@@ -45,7 +46,7 @@ def wrong(detail: str) -> PydanticCustomError:
 
 def one_line(text: str) -> str:
     """The text, stripped. Raises for line breaks and control characters."""
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         raise wrong("must be one line: no line breaks and no control characters")
     return text.strip()
 

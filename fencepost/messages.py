@@ -9,6 +9,7 @@ from typing import Any
 from liquid.exceptions import LiquidError, UndefinedError
 
 from fencepost.errors import FencepostError
+from fencepost.fields import CONTROL
 from fencepost.templates import Template, compiled
 from fencepost.unsubscribing import headers
 
@@ -106,7 +107,7 @@ class Renderer:
             except LiquidError as error:
                 yield name, f"can't be filled in for {recipient['email']}: {_first_line(error)}"
             else:
-                if name == "subject" and any(character < " " for character in text):
+                if name == "subject" and CONTROL.search(text):
                     yield f"to/{index}/variables", "would put a line break into the subject"
 
     def addresses(self, recipient: str) -> list[str]:
@@ -129,7 +130,7 @@ class Renderer:
         else:
             raise CannotRender("this recipient is not in the text of the version that owns the instant")
         filled = {name: _fill(self._templates[name], name, values) for name in _TEMPLATED}
-        if any(character < " " for character in filled["subject"] or ""):
+        if CONTROL.search(filled["subject"] or ""):
             raise CannotRender("the subject would hold a line break")
         sender = _address(message["from"])
         return Mail(

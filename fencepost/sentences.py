@@ -7,13 +7,21 @@ from pydantic import ValidationError
 
 from fencepost.errors import Problem
 
+_MOST = 100
+_MOST_READ = 50_000
+"""Pydantic tells all of them or none; a million cost a gigabyte."""
 _RECURRENCES = ("cron", "interval", "rrule", "once")
 _SHOULD = re.compile(r"^(Input|String|List|Dictionary|Value) should ")
 
 
 def problems(error: ValidationError) -> list[Problem]:
-    """One for each thing that is wrong."""
-    return [Problem(_pointer(item["type"], item["loc"]), _sentence(dict(item))) for item in error.errors()]
+    """One for each thing that is wrong, the first hundred of them, and one that counts the rest."""
+    count = error.error_count()
+    if count > _MOST_READ:
+        return [Problem("", f"has {count} mistakes, more than can be named: it seems to be something else")]
+    found = error.errors(include_url=False, include_input=False)[:_MOST]
+    named = [Problem(_pointer(item["type"], item["loc"]), _sentence(dict(item))) for item in found]
+    return named if count <= _MOST else [*named, Problem("", f"and {count - _MOST} more mistakes, which are not named")]
 
 
 def _pointer(kind: str, location: tuple[int | str, ...]) -> str:

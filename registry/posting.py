@@ -24,7 +24,7 @@ from registry.caller import caller, owner
 from registry.documenting import answers, problems, takes
 from registry.emails import bp
 from registry.idempotency import answer_once
-from registry.incoming import carries_messages, document
+from registry.incoming import carries_messages, document, read
 from registry.inputs import IdempotencyKey
 from registry.parts import Parts, parts
 from registry.replies import Reply, nudge_afterwards
@@ -44,6 +44,12 @@ class EmailsInput(Shape):
     """Several mails in one request, each with a result of its own."""
 
     emails: list[EmailInput] = Field(min_length=1, max_length=MOST_ITEMS)
+
+
+class Envelope(Shape):
+    """The same, before any of them is looked at."""
+
+    emails: list[Any] = Field(min_length=1, max_length=MOST_ITEMS)
 
 
 INPUTS: list[type[BaseModel]] = [EmailInput, EmailsInput]
@@ -109,7 +115,7 @@ def _send_one(p: Parts, batch_id: str) -> Reply:
 
 def _send_several(p: Parts, batch_id: str) -> Reply:
     items, wrong = dict[int, Item](), dict[int, Sequence[Problem]]()
-    values = _values(document())
+    values = read(Envelope).emails
     for index, value in enumerate(values):
         try:
             items[index] = _parse(p, batch_id, value)
@@ -131,16 +137,6 @@ def _send_several(p: Parts, batch_id: str) -> Reply:
         "results": [_result(index, rows.get(index, []), wrong.get(index, ())) for index in range(len(values))],
     }
     return Reply(made, 202, {"Location": f"/batches/{batch_id}"})
-
-
-def _values(given: Mapping[str, Any]) -> list[object]:
-    values, found = given.get("emails"), []
-    found += [Problem(f"/{name}", "is not a field here; check the spelling") for name in given if name != "emails"]
-    if not isinstance(values, list) or not 0 < len(values) <= MOST_ITEMS:
-        found.append(Problem("/emails", f"must be a list of 1 to {MOST_ITEMS} mails"))
-    if found:
-        raise Invalid(*found)
-    return list(values or ())
 
 
 def _result(index: int, rows: Sequence[Delivery], wrong: Sequence[Problem]) -> BatchResult:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import bson
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -140,6 +141,11 @@ def only_duplicates(error: BulkWriteError) -> list[Document]:
     if error.details.get("writeConcernErrors") or any(problem["code"] != DUPLICATE_KEY for problem in problems):
         raise error
     return problems
+
+
+def bytes_on_record(document: Mapping[str, Any]) -> int:
+    """What it takes in the database, as a part of another or alone."""
+    return len(bson.encode(document))
 
 
 def own(values: Sequence[Any]) -> Document:

@@ -150,7 +150,7 @@ def test_another_owner_s_file_is_unknown(api: Api, store: Store, clock: MovableC
 WRONG: Mapping[str, tuple[dict[str, Any], str, str]] = {
     # what is wrong: (the changes to a right file, the pointer below it, what the sentence must say)
     "a line break in the name": ({"filename": "a\r\nBcc: eve@example.com"}, "/filename", "one line"),
-    "a control character in the name": ({"filename": "a\x85b"}, "/filename", "name of a file"),
+    "a control character in the name": ({"filename": "a\x85b"}, "/filename", "one line"),
     "a path": ({"filename": "../a.pdf"}, "/filename", "without a path"),
     "a path of Windows": ({"filename": "c:\\a.pdf"}, "/filename", "without a path"),
     "no name": ({"filename": " "}, "/filename", "must not be empty"),

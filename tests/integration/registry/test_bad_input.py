@@ -121,6 +121,16 @@ WRONG: Mapping[str, tuple[dict[str, Any], str, str]] = {
         "together",
     ),
     "line break in the subject": ({"message": {"subject": "Hi\r\nBcc: v@example.com"}}, "/message/subject", "one line"),
+    "line break of another kind": (
+        {"message": {"subject": "Hi\x85Bcc: v@example.com"}},
+        "/message/subject",
+        "one line",
+    ),
+    "line break in a value of the subject": (
+        {"message": {"subject": "{{ n }}", "to": [{"email": "a@example.com", "variables": {"n": "Hi\u2028there"}}]}},
+        "/message/to/0/variables",
+        "line break into the subject",
+    ),
     "line break in a header": (
         {"message": {"headers": {"X-A": "a\r\nBcc: v@example.com"}}},
         "/message/headers/X-A",
@@ -201,6 +211,37 @@ def test_all_that_is_wrong_is_said_at_once(api: Api) -> None:
     refused = api.post("/schedules", body, status=422)
     assert "/recurrence/expression" in {error["pointer"] for error in refused["errors"]}
     assert "(and 3 more)" in refused["detail"]
+
+
+@pytest.mark.parametrize(("count", "listed"), [(150, 101), (100_000, 1)])
+@pytest.mark.parametrize("path", ["/schedules", "/emails", "/emails/batch"])
+def test_no_more_mistakes_are_told_than_anybody_reads(api: Api, path: str, count: int, listed: int) -> None:
+    refused = api.post(path, {f"field_{number}": 1 for number in range(count)}, status=422)
+    assert len(refused["errors"]) == listed
+    assert refused["errors"][-1]["pointer"] == ""
+    assert "more" in refused["errors"][-1]["detail"]
+
+
+@pytest.mark.parametrize("name", ["a/b", "a~b"])
+def test_a_name_with_a_slash_is_pointed_to_as_pointers_write_it(api: Api, name: str) -> None:
+    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+    refused = api.post("/emails/batch", {"emails": [MESSAGE], name: 1}, status=422)
+    assert [error["pointer"] for error in refused["errors"]] == [pointer]
+
+
+def test_a_text_that_the_database_would_not_take_is_too_large(api: Api) -> None:
+    """Within what a request may have, it is larger on record: of each value more is kept than was sent."""
+    values = {f"name_{number:059}": 1e9 for number in range(100)}
+    to = [{"email": f"r{number}@example.com", "variables": values} for number in range(2285)]
+    for path, body, pointer in (
+        ("/emails", {**MESSAGE, "to": to}, "/to"),
+        ("/schedules", text(message={"to": to}), "/message/to"),
+    ):
+        data = json.dumps(body, separators=(",", ":")).replace("1000000000.0", "1e9")
+        assert len(data) < 16_777_216
+        refused = api.client.post(path, data=data, content_type="application/json")
+        assert refused.status_code == 413, refused.text
+        assert [error["pointer"] for error in refused.get_json(force=True)["errors"]] == [pointer]
 
 
 @pytest.mark.parametrize(
