@@ -46,8 +46,10 @@ _PRIVATE_FIELDS = {
 _IDENTIFIERS = {"message_id", "receipt"}
 """Fields whose values look like addresses and are none."""
 _SECRET_TEXT = re.compile(
-    r"\b(?P<scheme>Basic|Bearer)\s+[\w+/=.~-]{6,}|\bkey-\w{6,}|\bfp_(?:live|test)_\w+", re.IGNORECASE
+    r"\b(?P<scheme>Basic|Bearer)\s+[\w+/=.~-]{6,}|\bkey-\w{6,}|\bfp_(?:live|test)_\w+|(?<=/unsubscribe/)[^/\s]+",
+    re.IGNORECASE,
 )
+"""The link to unsubscribe tells an address, and is all that it takes."""
 _USER_IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _MAIL_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 

@@ -45,7 +45,8 @@ class Links:
         return self._base + self.token(Wish(row["owner_id"], row["to"][0]["email"], row["_id"]))
 
     def token(self, wish: Wish) -> str:
-        payload = json.dumps([wish.owner_id, wish.email, wish.delivery_id], separators=(",", ":")).encode()
+        words = [wish.owner_id, wish.email, wish.delivery_id]
+        payload = json.dumps(words, separators=(",", ":"), ensure_ascii=False).encode()
         return _text(payload) + "." + _text(self._sign(payload))
 
     def read(self, token: str) -> Wish | None:

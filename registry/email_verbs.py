@@ -114,13 +114,12 @@ def reschedule_email(path: EmailId) -> Response:
     if before["origin"] != Origin.API:
         raise Conflict(f"email {path.email_id} is a schedule's: edit its schedule instead")
     at = max(milliseconds(given.scheduled_at), now)
-    queue_at = at + weight(before)
-    row = p.store.emails.reschedule(
-        owner(), path.email_id, at, queue_at, at + timedelta(days=p.settings.retention.days)
-    )
+    purge_at = at + timedelta(days=p.settings.retention.days)
+    # First, lest the text is purged under a mail that was put off.
+    keep_until(p, [before["revision_id"] or ""], purge_at)
+    row = p.store.emails.reschedule(owner(), path.email_id, at, at + weight(before), purge_at)
     if row is None:
         raise Conflict(_too_late(p, path.email_id, "rescheduled"))
-    keep_until(p, [row["revision_id"] or ""], row["purge_at"])
     log.info("A mail was rescheduled.", action="email.rescheduled", delivery_id=row["_id"])
     nudge_afterwards(p)
     return Reply(shown(p, row)).response()

@@ -112,8 +112,10 @@ class EmailQuery(PageQuery):
     to: OneLine | None = Field(None, max_length=254, description="The whole address of a recipient.")
     provider: Annotated[OneLine, AfterValidator(not_empty)] | None = Field(None, min_length=1, max_length=64)
     tag: OneLine | None = Field(None, max_length=128, description="One of its tags.")
-    from_: Moment | None = Field(None, alias="from", description="Due at this instant or later.")
-    until: Moment | None = Field(None, description="Due before this instant.")
+    from_: Moment | None = Field(
+        None, alias="from", description="Due at this instant or later; one that was rescheduled, at first."
+    )
+    until: Moment | None = Field(None, description="Due before this instant, likewise.")
     sort: Literal["due_at", "-due_at"] = Field("-due_at", description="The earliest due first, or the latest.")
 
 

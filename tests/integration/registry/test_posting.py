@@ -1,8 +1,10 @@
 """POST /emails: what is answered with 202 is on record, each recipient's own, and nothing twice."""
 
 import threading
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from fencepost.errors import Unreachable
 from fencepost.store import Store
 from fencepost.store.deliveries import Deliveries
+from fencepost.store.messages import Messages
 from registry.app import create_app
 from registry.parts import Parts
 from tests.support.api import MESSAGE, Api, MovableClock
@@ -179,6 +182,21 @@ def test_rescheduling_moves_the_instant_and_the_time_to_live(api: Api, store: St
     assert message["purge_at"] == row["purge_at"]
     past = api.call("POST", f"/emails/{email['id']}/reschedule", {"scheduled_at": "2026-03-01T09:00:00Z"})
     assert past.status_code == 422
+
+
+class _KeepsNothing(Messages):
+    def keep_until(self, message_ids: Collection[str], purge_at: datetime) -> None:
+        raise Unreachable("mongodb", "the connection broke")
+
+
+def test_no_mail_is_put_off_before_its_text_is_kept_as_long(parts: Parts, store: Store) -> None:
+    breaking = Api(
+        create_app(replace(parts, store=replace(store, messages=_KeepsNothing(store.database)))).test_client()
+    )
+    [email] = send(breaking)["emails"]
+    before = store.database.deliveries.find_one({"_id": email["id"]})
+    breaking.post(f"/emails/{email['id']}/reschedule", {"scheduled_at": "2026-09-04T09:00:00Z"}, status=503)
+    assert store.database.deliveries.find_one({"_id": email["id"]}) == before
 
 
 def test_a_replay_touches_only_what_failed_or_expired(api: Api, store: Store) -> None:

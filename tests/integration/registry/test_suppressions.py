@@ -61,6 +61,13 @@ def test_the_link_may_be_pressed_in_the_page_of_a_mail_program(api: Api) -> None
     )
 
 
+def test_the_longest_address_of_any_script_has_a_link_that_works(api: Api, store: Store) -> None:
+    longest = "ж" * 60 + "@" + ".".join(["ж" * 20] * 3) + ".com"
+    link = link_in(api, to=[{"email": longest, "variables": {"n": 1}}])
+    assert api.client.post(link, data="List-Unsubscribe=One-Click", content_type=ONE_CLICK).status_code == 200
+    assert store.database.suppressions.distinct("email") == [longest]
+
+
 def test_a_link_that_was_touched_is_none_of_ours(api: Api, store: Store) -> None:
     link = link_in(api)
     start = len("/unsubscribe/")
