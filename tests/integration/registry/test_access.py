@@ -33,6 +33,10 @@ PUBLIC = {
 """What is served without a key, all of it."""
 
 
+LISTS = {"/schedules", "/emails", "/suppressions", "/webhooks", "/api-keys"}
+"""What is listed page by page, each owner's own."""
+
+
 @pytest.fixture
 def parts(parts: Parts) -> Parts:
     """That ask no name server."""
@@ -156,17 +160,29 @@ def test_a_parameter_that_nobody_can_fill_is_found(app: Flask, keys: Keys) -> No
 
 
 def test_lists_hold_what_is_the_owners_own(app: Flask, ids: Ids, keys: Keys) -> None:
-    for path, scope in {
-        "/schedules": Scope.SCHEDULES_READ,
-        "/emails": Scope.EMAILS_READ,
-        "/api-keys": Scope.KEYS_MANAGE,
-    }.items():
-        for owner, secrets in {"ann": keys.by_scope, "bob": keys.of_another}.items():
-            listed = Holder.of(app, secrets[scope]).get(path)["data"]
-            if path == "/api-keys":
-                assert {each["owner_id"] for each in listed} == {owner}
-            else:
-                assert bool(listed) == (owner == "ann")
+    for name in ("suppression_id", "webhook_id"):
+        ids[name]()
+    lists = [each for each in found(app) if each.method == "GET" and each.path in LISTS]
+    assert {each.path for each in lists} == LISTS
+    for operation in lists:
+        assert operation.scope
+        ann, bob = (
+            {each["id"] for each in Holder.of(app, by_scope[operation.scope]).get(operation.path)["data"]}
+            for by_scope in (keys.by_scope, keys.of_another)
+        )
+        assert ann
+        assert not ann & bob
+
+
+def test_no_other_route_lists_what_has_owners(app: Flask) -> None:
+    document = Holder.of(app, None).get("/openapi.json")
+    pages = {
+        path
+        for path, methods in document["paths"].items()
+        if "{" not in path
+        and any(parameter["name"] == "cursor" for parameter in methods.get("get", {}).get("parameters", ()))
+    }
+    assert pages == LISTS
 
 
 def test_no_key_is_taken_for_the_user_of_this_machine_unless_loopback_is_trusted(parts: Parts, api: Api) -> None:
