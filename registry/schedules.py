@@ -1,5 +1,6 @@
 """/schedules: written, listed, read, changed and deleted."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from flask import Response
@@ -7,7 +8,7 @@ from flask import Response
 from fencepost import ids
 from fencepost.api_keys import Scope
 from fencepost.definitions import ScheduleInput
-from fencepost.errors import Conflict
+from fencepost.errors import Conflict, NotFound
 from fencepost.logs import get_logger
 from fencepost.schedules import Schedule, SkipReason, Status, Stop, Version, milliseconds
 from fencepost.store.pages import Cursor
@@ -69,6 +70,9 @@ def create_schedule(header: IdempotencyKey) -> Response:
 
 
 def _create(p: Parts, schedule_id: str) -> Reply:
+    with suppress(NotFound):
+        # A request with the same Idempotency-Key had come this far before it broke off; its instants may have passed since.
+        return _created(p, p.store.schedules.get(owner(), schedule_id))
     now = milliseconds(p.clock.now())
     definition, rule = read_definition(document(), now)
     refuse_ended(rule, definition, now)
@@ -86,11 +90,15 @@ def _create(p: Parts, schedule_id: str) -> Reply:
     )
     p.store.revisions.append(revision, owner(), now)
     if not p.store.schedules.create(schedule):
-        # A request with the same Idempotency-Key had come this far before it broke off.
+        # The request that broke off was only slow, and wrote it meanwhile.
         schedule = p.store.schedules.get(owner(), schedule_id)
     log.info("A schedule was written.", action="schedule.created", schedule_id=schedule_id)
+    return _created(p, schedule)
+
+
+def _created(p: Parts, schedule: Schedule) -> Reply:
     nudge_afterwards(p)
-    return Reply(schedule_answer(schedule), 201, {**etag(schedule), "Location": f"/schedules/{schedule_id}"})
+    return Reply(schedule_answer(schedule), 201, {**etag(schedule), "Location": f"/schedules/{schedule.id}"})
 
 
 @bp.get("/schedules", responses={200: answers(ScheduleList, "One page of schedules.", "Link")})

@@ -227,20 +227,28 @@ def test_triggers_without_a_key_are_each_their_own(api: Api, store: Store) -> No
     assert store.database.deliveries.count_documents({}) == 2
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/emails", {**MESSAGE, "scheduled_at": "2026-03-02T08:01:00Z"}, 202),
+        ("/schedules", text(recurrence={"type": "once", "at": "2026-03-02T08:01:00", "timezone": "UTC"}), 201),
+    ],
+)
 def test_a_repetition_is_judged_by_the_time_of_the_request_that_broke_off(
-    parts: Parts, store: Store, clock: MovableClock
+    parts: Parts, api: Api, store: Store, clock: MovableClock, path: str, body: Any, status: int
 ) -> None:
-    """Its mail is on record: that the instant has passed meanwhile does not unmake it."""
+    """What it asked for is on record: that the instant has passed meanwhile does not unmake it."""
 
     class Dies(IdempotencyKeys):
         def complete(self, scope: str, answer: dict[str, Any]) -> None:
             raise SystemExit
 
-    soon = {**MESSAGE, "scheduled_at": "2026-03-02T08:01:00Z"}
     dying = create_app(replace(parts, store=replace(store, idempotency=Dies(store.database))))
     with pytest.raises(SystemExit):
-        Api(dying.test_client()).call("POST", "/emails", soon, headers=KEY)
+        Api(dying.test_client()).call("POST", path, body, headers=KEY)
     clock.move(minutes=10)
-    again = Api(create_app(parts).test_client()).call("POST", "/emails", soon, headers=KEY)
-    assert again.status_code == 202, again.text
-    assert [row["_id"] for row in store.database.deliveries.find()] == [again.get_json()["emails"][0]["id"]]
+    again = api.call("POST", path, body, headers=KEY)
+    assert again.status_code == status, again.text
+    made = again.get_json()
+    [row] = store.database.deliveries.find() if status == 202 else store.database.schedules.find()
+    assert row["_id"] == (made["emails"][0]["id"] if status == 202 else made["id"])
