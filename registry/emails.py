@@ -73,7 +73,8 @@ def filters(query: EmailQuery) -> dict[str, Any]:
         if (value := getattr(query, name)) is not None
     }
     if query.to:
-        found["to.email"] = {"$in": sorted({query.to, query.to.lower()})}
+        local, _, domain = query.to.rpartition("@")
+        found["to.email"] = {"$in": sorted({query.to, query.to.lower(), f"{local}@{domain.lower()}"})}
     if query.tag:
         found["tags"] = query.tag
     if query.state in OPEN:

@@ -10,7 +10,7 @@ from fencepost.store import Store
 from registry.emails import filters
 from registry.inputs import EmailQuery
 from tests.integration.registry.test_mail_reports import mail
-from tests.support.api import Api
+from tests.support.api import MESSAGE, Api
 from tests.support.rows import now
 
 MANY = 400
@@ -38,3 +38,10 @@ def test_what_is_rare_is_found_without_reading_the_rest(
 
 def test_a_provider_without_a_name_is_refused_since_no_index_holds_it(api: Api) -> None:
     assert [problem["pointer"] for problem in api.get("/emails?provider=", status=422)["errors"]] == ["/provider"]
+
+
+def test_a_recipient_is_found_as_the_request_wrote_it(api: Api) -> None:
+    api.post("/emails", {**MESSAGE, "to": ["Ann.Lee@Example.COM"]}, status=202)
+    for written in ("Ann.Lee@Example.COM", "Ann.Lee@example.com"):
+        assert len(api.get(f"/emails?to={written}")["data"]) == 1
+    assert api.get("/emails?to=lee@example.com")["data"] == []
