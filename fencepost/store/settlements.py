@@ -23,6 +23,12 @@ _WEIGHT_MS = {
 }
 """How much a row's priority moves it in the queue."""
 
+
+def in_turn(instant: object) -> Document:
+    """The `queue_at` of a row that waits until then (an instant, or an expression of one)."""
+    return {"$add": [instant, _WEIGHT_MS]}
+
+
 _NO_NEWS = {State.UNKNOWN, State.HELD, *RANK}
 """Where a row may be of which its owner says `unknown`, that being no more than is known already."""
 
@@ -91,9 +97,8 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         expressions["state"] = {"$cond": [is_accepted, ACCEPTED, own(columns.pop("state"))]}
     if any(settlement.not_before for settlement in settlements):
         wait = own([settlement.not_before for settlement in settlements])
-        in_turn = {"$add": [wait, _WEIGHT_MS]}
         expressions["not_before"] = {"$ifNull": [wait, "$not_before"]}
-        expressions["queue_at"] = {"$ifNull": [in_turn, "$queue_at"]}
+        expressions["queue_at"] = {"$ifNull": [in_turn(wait), "$queue_at"]}
     if any(settlement.state is State.UNKNOWN for settlement in settlements):
         # Counted by the server's clock, from entering the state: the settling window must not hang on a sender's clock.
         enters = own([settlement.state is State.UNKNOWN for settlement in settlements])

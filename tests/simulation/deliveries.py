@@ -60,10 +60,12 @@ class Deliveries(Scans):
     def _claiming(
         self, claims: Sequence[Claim], number: int, token: int, claim_id: str, epoch: str, deadline: datetime
     ) -> Callable[[], None]:
+        latest = max(claim.row["not_before"] for claim in claims)
+
         def run() -> None:
             for claim in claims:
                 row = self.rows.get(claim.row["_id"])
-                if row is None or not self.may_claim(row, number, token):
+                if row is None or row["not_before"] > latest or not self.may_claim(row, number, token):
                     continue
                 attempt = claim.attempt
                 self._write(
@@ -234,7 +236,8 @@ class Deliveries(Scans):
     def defer_occurrences(self, occurrence_ids: Collection[str], now: datetime, until: datetime) -> Steps[None]:
         def run() -> None:
             for row in list(self.rows.values()):
-                if row["occurrence_id"] in occurrence_ids and row["state"] == "pending" and row["not_before"] <= now:
+                ours = row["occurrence_id"] in occurrence_ids and row["state"] == "pending" and not row["ordered"]
+                if ours and row["not_before"] <= now:
                     queue_at = max(until, row["queue_at"] + (until - now))
                     self._write(row, {**row, "not_before": until, "queue_at": queue_at})
 
