@@ -97,7 +97,9 @@ def test_a_clock_of_redis_that_was_set_back_does_not_stop_everything(
         redis.hincrbyfloat(f"b:{NAME}", "since", 3_600_000)
         assert breakers[0].sync({NAME: NOTHING})[NAME].share >= 0.5
         redis.hincrbyfloat(f"b:{NAME}", "since", 3_600_000)
-        assert state(breakers[0], Report(calls=1, failures=1, refusals=1, reason="500")) is BreakerState.OPEN, "it is news"
+        assert state(breakers[0], Report(calls=1, failures=1, refusals=1, reason="500")) is BreakerState.OPEN, (
+            "it is news"
+        )
     assert eventually(lambda: state(breakers[1], Report(wants=True)) is BreakerState.HALF_OPEN)
 
 
