@@ -108,7 +108,10 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         anew = own([_begins_anew(settlement) for settlement in settlements])
         expressions["look_up_at"] = {"$cond": [anew, None, "$look_up_at"]}
     if any(_is_order(settlement) for settlement in settlements):
-        expressions["ordered"] = own([_is_order(settlement) for settlement in settlements])
+        is_order = own([_is_order(settlement) for settlement in settlements])
+        expressions["ordered"] = is_order
+        # As of a replay: no time to live ends what a person has sent.
+        expressions["expires_at"] = {"$cond": [is_order, None, "$expires_at"]}
     if any(settlement.adopt for settlement in settlements):
         adopted = own([settlement.adopt for settlement in settlements])
         number, holder = {"$arrayElemAt": [adopted, 0]}, {"$arrayElemAt": [adopted, 1]}

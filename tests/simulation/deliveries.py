@@ -157,6 +157,8 @@ class Deliveries(Scans):
             after["look_up_at"] = None
         if ordered:
             after["ordered"] = is_order(settlement)
+        if is_order(settlement):
+            after["expires_at"] = None
         if settlement.adopt:
             number, holder = settlement.adopt
             known = Attempt(id=holder, no=number, fence="TAKEN", outcome="unknown", sender="unknown", claimed_at=now)
