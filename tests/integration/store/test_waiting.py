@@ -60,7 +60,7 @@ def pending(store: Store, rows: list[Delivery], at: object) -> list[Delivery]:
 def test_what_a_person_ordered_is_not_put_off_with_the_rest(store: Store) -> None:
     moment = now()
     occurrence, rows = planned(a_schedule(), moment.replace(microsecond=0) - SECOND)
-    ordered = {**rows[0], "ordered": True}
+    ordered: Delivery = {**rows[0], "ordered": True}
     store.deliveries.insert([ordered, *rows[1:]])
     store.waiting.defer([occurrence["_id"]], moment, moment + SECOND)
     found = store.deliveries.pending([ordered["shard"]], moment, 10)
