@@ -25,8 +25,9 @@ _WEIGHT_MS = {
 
 
 def in_turn(instant: object) -> Document:
-    """The `queue_at` of a row that waits until then (an instant, or an expression of one)."""
-    return {"$add": [instant, _WEIGHT_MS]}
+    """The `queue_at` of a row that waits until then (an instant, or an expression of one; null: it does not): no sooner than it had,
+    since a flood must not come forward by having been refused."""
+    return {"$max": ["$queue_at", {"$add": [instant, _WEIGHT_MS]}]}
 
 
 _NO_NEWS = {State.UNKNOWN, State.HELD, *RANK}
@@ -98,7 +99,7 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
     if any(settlement.not_before for settlement in settlements):
         wait = own([settlement.not_before for settlement in settlements])
         expressions["not_before"] = {"$ifNull": [wait, "$not_before"]}
-        expressions["queue_at"] = {"$ifNull": [in_turn(wait), "$queue_at"]}
+        expressions["queue_at"] = in_turn(wait)
     if any(settlement.state is State.UNKNOWN for settlement in settlements):
         # Counted by the server's clock, from entering the state: the settling window must not hang on a sender's clock.
         enters = own([settlement.state is State.UNKNOWN for settlement in settlements])

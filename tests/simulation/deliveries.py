@@ -150,7 +150,7 @@ class Deliveries(Scans):
             "updated_at": now,
         }
         if settlement.not_before:
-            after |= {"not_before": settlement.not_before, "queue_at": settlement.not_before}
+            after |= {"not_before": settlement.not_before, "queue_at": max(row["queue_at"], settlement.not_before)}
         if settlement.state is State.UNKNOWN:
             after["unknown_since"] = now
         if begins_anew(settlement):
@@ -216,7 +216,7 @@ class Deliveries(Scans):
         def run() -> None:
             for name in delivery_ids:
                 if (row := self.rows.get(name)) and row["state"] == "pending":
-                    self._write(row, {**row, "not_before": until, "queue_at": until})
+                    self._write(row, {**row, "not_before": until, "queue_at": max(row["queue_at"], until)})
 
         yield from command("defer", run)
 

@@ -92,11 +92,23 @@ def test_what_is_looked_at_again_later_keeps_what_its_priority_is_worth(store: S
     for row, priority in ((high, Priority.HIGH), (normal, Priority.NORMAL), (low, Priority.LOW)):
         prioritise(row, priority)
     store.deliveries.insert([low, normal, high])
-    until = now() - timedelta(seconds=1)
+    until = now() + timedelta(seconds=1)
     store.deliveries.defer([row["_id"] for row in (low, normal, high)], until)
-    found = store.deliveries.pending([high["shard"]], now(), 10)
+    found = store.deliveries.pending([high["shard"]], until, 10)
     assert [row["_id"] for row in found] == [row["_id"] for row in (high, normal, low)]
     assert [row["queue_at"] for row in found] == [until + WEIGHTS[Priority(row["priority"])] for row in found]
+
+
+def test_what_is_put_off_or_retried_keeps_its_place_behind_who_came_before(store: Store) -> None:
+    deferred, retried = pending(2)
+    place = now() + timedelta(hours=1)
+    retried = sending({**retried, "queue_at": place})
+    store.deliveries.insert([{**deferred, "queue_at": place}, retried])
+    until = now() + timedelta(seconds=1)
+    store.deliveries.defer([deferred["_id"]], until)
+    store.deliveries.settle([settle(retried, State.PENDING, reason="throttled", not_before=until)])
+    for row in (deferred, retried):
+        assert (stored(store, row)["not_before"], stored(store, row)["queue_at"]) == (until, place)
 
 
 def test_a_settlement_writes_each_row_its_own_outcome(store: Store) -> None:
