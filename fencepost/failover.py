@@ -16,6 +16,9 @@ from fencepost.deliveries import Attempt, Delivery, OutcomeKind
 PUT_OFF = (OutcomeKind.THROTTLED.value, OutcomeKind.UNAVAILABLE.value)
 """Outcomes that show that the provider did not accept the mail, and might another time."""
 
+UNFIT = "unfit"
+"""The outcome of an attempt that was not made: this provider takes no such mail, for its limits say; another may."""
+
 
 class BreakerState(StrEnum):
     """Whether mail goes to a provider."""
@@ -55,10 +58,11 @@ def weights(configured: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def preferences(row: Delivery, standings: Mapping[str, Standing]) -> list[str]:
-    """The providers that may carry this mail, in the order in which it prefers them: the order that it names itself; else the
-    one that its part of the traffic falls to, and the others behind it."""
+    """The providers that may and can carry this mail, in the order in which it prefers them: the order that it names itself; else
+    the one that its part of the traffic falls to, and the others behind it."""
     route = row.get("route")
-    names = [name for name in route or standings if name in standings and standings[name].enabled]
+    never = unfit(row["attempts"])
+    names = [name for name in route or standings if name in standings and standings[name].enabled and name not in never]
     total = sum(standings[name].weight for name in names)
     if route or not total:
         return names
@@ -80,9 +84,11 @@ def choose(row: Delivery, standings: Mapping[str, Standing]) -> str | None:
 
 
 def moves_on(row: Delivery, standings: Mapping[str, Standing]) -> bool:
-    """Whether another provider can take it at once that has not refused it in this round. The newest attempt, which was not
-    accepted, is among the row's."""
+    """Whether another provider can take it at once that has not refused it in this round; of one that its provider can't take ever,
+    whether there is another at all. The newest attempt, which was not accepted, is among the row's."""
     names = preferences(row, standings)
+    if row["attempts"][-1].get("outcome") == UNFIT:
+        return bool(names)
     refused = refusals(row["attempts"], names)
     return bool(refused) and _first(row, [name for name in names if name not in refused], standings) is not None
 
@@ -99,6 +105,17 @@ def refusals(attempts: Iterable[Attempt], names: Sequence[str]) -> set[str]:
         if refused.issuperset(names):
             refused = set()
     return refused
+
+
+def unfit(attempts: Iterable[Attempt]) -> set[str]:
+    """The providers that can't take this mail, since a person or the provider's records last had a say in it."""
+    found: set[str] = set()
+    for attempt in attempts:
+        if attempt.get("outcome") == UNFIT:
+            found.add(attempt["provider"])
+        if attempt.get("settlements"):
+            found = set()
+    return found
 
 
 def times_refused(attempts: Sequence[Attempt]) -> int:

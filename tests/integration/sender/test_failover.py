@@ -213,3 +213,18 @@ def test_mail_for_a_provider_that_asked_for_a_long_wait_keeps_none_from_finding_
     world.start(1)
     eventually(lambda: world.rows(_id=goes["_id"], state="accepted"), seconds=20)
     assert world.rows(_id=waits["_id"])[0]["state"] == "pending"
+
+
+def test_a_mail_beyond_one_providers_limits_goes_by_another_that_may_carry_it(pair: Pair) -> None:
+    world = pair.world
+    world.start(1)
+    long = {"subject": "x" * 300}
+    [goes] = ask_for(world.store, world.settings.sender.shards, {**long, "providers": ["mailjet", "mailgun"]})
+    [fails] = ask_for(world.store, world.settings.sender.shards, {**long, "providers": ["mailjet"]})
+    world.nudge()
+    eventually(lambda: len(with_state(world, "accepted", 1) + with_state(world, "failed", 1)) == 2)
+    [sent], [failed] = world.rows(_id=goes["_id"]), world.rows(_id=fails["_id"])
+    assert [attempt["outcome"] for attempt in sent["attempts"]] == ["unfit", "accepted"]
+    assert [attempt["provider"] for attempt in sent["attempts"]] == ["mailjet", "mailgun"]
+    assert "255 characters" in failed["reason"]
+    assert not pair.second.requests()
