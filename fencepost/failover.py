@@ -108,32 +108,31 @@ def refusals(attempts: Iterable[Attempt], names: Sequence[str]) -> set[str]:
 
 
 def unfit(attempts: Iterable[Attempt]) -> set[str]:
-    """The providers that can't take this mail, since a person or the provider's records last had a say in it."""
-    found: set[str] = set()
-    for attempt in attempts:
-        if attempt.get("outcome") == UNFIT:
-            found.add(attempt["provider"])
-        if attempt.get("settlements"):
-            found = set()
-    return found
+    """The providers that can't take this mail, as was found since a person or the provider's records last had a say in it."""
+    return {attempt["provider"] for attempt in _lately(attempts) if attempt.get("outcome") == UNFIT}
 
 
 def times_refused(attempts: Sequence[Attempt]) -> int:
-    """How often the provider that refused a mail most often did: each round counts once."""
-    providers = [attempt["provider"] for attempt in attempts if attempt.get("outcome") in PUT_OFF]
+    """How often the provider that refused a mail most often did, since a person or the provider's records last had a say in it: each
+    round counts once."""
+    providers = [attempt["provider"] for attempt in _lately(attempts) if attempt.get("outcome") in PUT_OFF]
     return max((providers.count(name) for name in set(providers)), default=0)
 
 
 def refused_since(attempts: Iterable[Attempt]) -> datetime | None:
     """When the first call was made that was not accepted, since a person or the provider's records last had a say in the mail;
     None if there was none."""
-    since: datetime | None = None
+    return next((attempt["ended_at"] for attempt in _lately(attempts) if attempt.get("outcome") in PUT_OFF), None)
+
+
+def _lately(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Those after the last of which a person, or the provider's records, have said how it ended."""
+    found: list[Attempt] = []
     for attempt in attempts:
-        if attempt.get("outcome") in PUT_OFF:
-            since = since or attempt["ended_at"]
+        found.append(attempt)
         if attempt.get("settlements"):
-            since = None
-    return since
+            found.clear()
+    return found
 
 
 def _first(row: Delivery, names: Sequence[str], standings: Mapping[str, Standing]) -> str | None:

@@ -81,3 +81,9 @@ def test_who_can_not_take_a_mail_is_not_asked_again_and_another_is() -> None:
     assert not moves_on(again, both), "nobody can take it"
     again["attempts"][1]["settlements"] = [{"at": NOON, "state": "pending", "by": "Ann", "why": "mended"}]
     assert preferences(again, both) == [FIRST, SECOND]
+
+
+def test_who_has_it_sent_again_begins_the_waits_anew() -> None:
+    again = row(FIRST, FIRST, FIRST, FIRST)
+    again["attempts"][2]["settlements"] = [{"at": NOON, "state": "pending", "by": "Ann", "why": "the key is mended"}]
+    assert times_refused(again["attempts"]) == 1
