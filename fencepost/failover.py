@@ -16,6 +16,9 @@ from fencepost.deliveries import Attempt, Delivery, OutcomeKind
 PUT_OFF = (OutcomeKind.THROTTLED.value, OutcomeKind.UNAVAILABLE.value)
 """Outcomes that show that the provider did not accept the mail, and might another time."""
 
+UNFIT = "unfit"
+"""The outcome of an attempt that was not made: this provider takes no such mail, for its limits say; another may."""
+
 
 class BreakerState(StrEnum):
     """Whether mail goes to a provider."""
@@ -55,10 +58,11 @@ def weights(configured: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def preferences(row: Delivery, standings: Mapping[str, Standing]) -> list[str]:
-    """The providers that may carry this mail, in the order in which it prefers them: the order that it names itself; else the
-    one that its part of the traffic falls to, and the others behind it."""
+    """The providers that may and can carry this mail, in the order in which it prefers them: the order that it names itself; else
+    the one that its part of the traffic falls to, and the others behind it."""
     route = row.get("route")
-    names = [name for name in route or standings if name in standings and standings[name].enabled]
+    never = unfit(row["attempts"])
+    names = [name for name in route or standings if name in standings and standings[name].enabled and name not in never]
     total = sum(standings[name].weight for name in names)
     if route or not total:
         return names
@@ -80,9 +84,11 @@ def choose(row: Delivery, standings: Mapping[str, Standing]) -> str | None:
 
 
 def moves_on(row: Delivery, standings: Mapping[str, Standing]) -> bool:
-    """Whether another provider can take it at once that has not refused it in this round. The newest attempt, which was not
-    accepted, is among the row's."""
+    """Whether another provider can take it at once that has not refused it in this round; of one that its provider can't take ever,
+    whether there is another at all. The newest attempt, which was not accepted, is among the row's."""
     names = preferences(row, standings)
+    if row["attempts"][-1].get("outcome") == UNFIT:
+        return bool(names)
     refused = refusals(row["attempts"], names)
     return bool(refused) and _first(row, [name for name in names if name not in refused], standings) is not None
 
@@ -101,22 +107,32 @@ def refusals(attempts: Iterable[Attempt], names: Sequence[str]) -> set[str]:
     return refused
 
 
+def unfit(attempts: Iterable[Attempt]) -> set[str]:
+    """The providers that can't take this mail, as was found since a person or the provider's records last had a say in it."""
+    return {attempt["provider"] for attempt in _lately(attempts) if attempt.get("outcome") == UNFIT}
+
+
 def times_refused(attempts: Sequence[Attempt]) -> int:
-    """How often the provider that refused a mail most often did: each round counts once."""
-    providers = [attempt["provider"] for attempt in attempts if attempt.get("outcome") in PUT_OFF]
+    """How often the provider that refused a mail most often did, since a person or the provider's records last had a say in it: each
+    round counts once."""
+    providers = [attempt["provider"] for attempt in _lately(attempts) if attempt.get("outcome") in PUT_OFF]
     return max((providers.count(name) for name in set(providers)), default=0)
 
 
 def refused_since(attempts: Iterable[Attempt]) -> datetime | None:
     """When the first call was made that was not accepted, since a person or the provider's records last had a say in the mail;
     None if there was none."""
-    since: datetime | None = None
+    return next((attempt["ended_at"] for attempt in _lately(attempts) if attempt.get("outcome") in PUT_OFF), None)
+
+
+def _lately(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Those after the last of which a person, or the provider's records, have said how it ended."""
+    found: list[Attempt] = []
     for attempt in attempts:
-        if attempt.get("outcome") in PUT_OFF:
-            since = since or attempt["ended_at"]
+        found.append(attempt)
         if attempt.get("settlements"):
-            since = None
-    return since
+            found.clear()
+    return found
 
 
 def _first(row: Delivery, names: Sequence[str], standings: Mapping[str, Standing]) -> str | None:

@@ -70,6 +70,9 @@ OUTCOMES = {
     "rejected": Look("Rejected", "bad", "x", "The provider refused this mail."),
     "throttled": Look("Throttled", "wait", "hourglass", "The provider asked to slow down; nothing was sent."),
     "unavailable": Look("Unavailable", "wait", "plug-off", "The provider could not take mail; nothing was sent."),
+    "unfit": Look(
+        "Not this provider's", "wait", "arrow-back-up", "This provider takes no such mail; another is asked."
+    ),
     "unknown": Look("Unknown", "warn", "help", "The answer was lost; the mail may have been sent, or not."),
 }
 
@@ -91,7 +94,7 @@ EVENTS = {
     ),
     "unsubscribed": Look("Unsubscribed", "calm", "user-minus", "Its recipient wants no more mail that goes to many."),
     **{name: EMAILS[name] for name in ("cancelled", "suppressed", "expired", "skipped")},
-    **{name: OUTCOMES[name] for name in ("rejected", "throttled", "unavailable")},
+    **{name: OUTCOMES[name] for name in ("rejected", "throttled", "unavailable", "unfit")},
 }
 
 DECISIONS = {

@@ -1,5 +1,7 @@
 """/emails/{id}/explain and /schedules/{id}/explain: why a mail is not sent, why nothing came at an instant."""
 
+from math import ceil
+
 from flask import Response
 from pydantic import Field
 
@@ -11,7 +13,7 @@ from fencepost.definitions import rule_of
 from fencepost.deliveries import Delivery, State
 from fencepost.errors import Unreachable
 from fencepost.explaining import emails, instants
-from fencepost.failover import alarm
+from fencepost.failover import alarm, unfit
 from fencepost.fields import Instant
 from fencepost.occurrences import Origin
 from fencepost.reconciliation import policy_of, window_of
@@ -97,7 +99,14 @@ def _providers(p: Parts, row: Delivery) -> dict[str, str]:
     order = row.get("route") or p.settings.providers.order
     choices = p.store.providers.choices()
     off = {name: "it is switched off" for name, choice in choices.items() if not choice.enabled}
-    return {name: off.get(name) or alarms.get(alarm(name), "") for name in order}
+    off |= {name: "it is not set up any more" for name in order if name not in p.settings.providers.order}
+    off |= dict.fromkeys(unfit(row["attempts"]), "it takes no such mail")
+    waits = {
+        name: f"it asked for a pause, and {ceil(breaker.wait_seconds):,} s of it are left"
+        for name, breaker in (if_it_answers(p.read_breakers) or {}).items()
+        if breaker.wait_seconds
+    }
+    return {name: off.get(name) or alarms.get(alarm(name)) or waits.get(name, "") for name in order}
 
 
 def _facts_at(p: Parts, schedule: Schedule, at: Instant) -> instants.Facts:

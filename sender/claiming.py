@@ -36,6 +36,7 @@ from sender.passes import Claimed, Terms
 _LOOK_AGAIN = timedelta(milliseconds=200)
 _PUT_OFF_A_SECOND = 1000
 _LOOK_AGAIN_FROZEN = timedelta(seconds=5)
+_STEP, _COARSE_STEP = timedelta(seconds=0.25), timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def claim_pending(rows: Sequence[Delivery], terms: Terms, cache: RuleCache) -> D
         if isinstance(provider, str):
             claims.append(Claim(row, terms.attempt(row, provider), revision_id, version))
         else:
-            waiting[provider].append(row["_id"])
+            waiting[_in_steps(provider)].append(row["_id"])
     for reason, those in cancelled.items():
         yield Cancel(those, reason)
     for wait, those_waiting in waiting.items():
@@ -129,6 +130,12 @@ def _waits(row: Delivery, opened: Mapping[str, Mapping[str, int]]) -> bool:
     """Whether the occurrence that has to end before this row still has something open. What a person ordered waits for none."""
     before = row.get("after_occurrence")
     return before is not None and not row.get("ordered") and before in opened.get(schedule_of(row), ())
+
+
+def _in_steps(wait: timedelta) -> timedelta:
+    """The same or a little longer: what waits for a limit, each a bit longer than the one before, is put off in few commands."""
+    step = _STEP if wait <= 4 * _COARSE_STEP else _COARSE_STEP
+    return -(-wait // step) * step
 
 
 def _by_patience(queued: Mapping[str, int]) -> dict[int, list[str]]:

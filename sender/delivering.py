@@ -9,7 +9,7 @@ from fencepost.clock import Clock, iso
 from fencepost.coordination.fences import FenceAnswer, FenceRequest, Verdict
 from fencepost.deliveries import EXPIRED, Attempt, Delivery, Outcome, OutcomeKind, State, is_worthless, schedule_of
 from fencepost.errors import Invalid
-from fencepost.failover import refused_since, times_refused
+from fencepost.failover import UNFIT, refused_since, times_refused
 from fencepost.messages import CannotRender, Mail
 from fencepost.retries import wait_seconds
 from fencepost.settlements import Settlement, released
@@ -101,12 +101,22 @@ def _ending(this: _Try, chance: float, moves_on: Callable[[Delivery], bool]) -> 
         outcome: Outcome = yield Call(this.item.attempt["provider"], mail)
     except Invalid as error:
         del this.record["called_at"]
-        return this.ends(State.FAILED, "failed", f"The provider can't take this mail: {error}", reason=str(error))
+        return _unfit(this, str(error), moves_on)
     this.record["status"] = outcome.status
     if outcome.kind in (OutcomeKind.THROTTLED, OutcomeKind.UNAVAILABLE):
         return _put_off(this, outcome, chance, moves_on)
     fields = {"receipt": outcome.receipt} if outcome.kind is OutcomeKind.ACCEPTED else {"reason": outcome.detail}
     return this.ends(_STATES[outcome.kind], outcome.kind.value, outcome.detail, told=outcome, **fields)
+
+
+def _unfit(this: _Try, why: str, moves_on: Callable[[Delivery], bool]) -> Settle:
+    """This provider can't take such a mail, and nothing was called: to one that can, whose limits are others; or it fails."""
+    row = this.item.row
+    this_one: Attempt = {**this.item.attempt, "outcome": UNFIT}
+    if moves_on({**row, "attempts": [*row["attempts"][:-1], this_one]}):
+        now = this.clock.now()
+        return this.ends(State.PENDING, UNFIT, f"Its provider can't take this mail: {why}", reason=why, not_before=now)
+    return this.ends(State.FAILED, "failed", f"The provider can't take this mail: {why}", reason=why)
 
 
 def _put_off(this: _Try, outcome: Outcome, chance: float, moves_on: Callable[[Delivery], bool]) -> Settle:

@@ -129,7 +129,8 @@ class Loop:
         """Claim what waits, up to the room there is; whether more may be waiting."""
         rows = self.store.deliveries.pending(terms.tokens, terms.now, max(1, terms.room))
         if rows:
-            self.routes.seek(rows)
+            # Without room but one was read, and that may be for a provider of which nothing can be found out now.
+            self.routes.seek(rows if terms.room else [])
         if rows and terms.room:
             self._claim(claim_pending(rows, terms, self._cache), terms)
         return len(rows) >= max(1, terms.room)

@@ -11,7 +11,7 @@
 --
 -- ARGV[1..12]   who; first and longest pause (ms); refusals and doubts in a row that open; share (percent) of how many calls that
 --               opens, within how long (ms); start of the share when it recovers (percent), how long until it doubles (ms);
---               how long a grant lasts (ms); after how long an open one that nobody wants is forgotten (ms)
+--               how long a grant lasts (ms); after how long one that gets no mail, and that nobody wants, is forgotten (ms)
 -- then thirteen for each provider:
 --   name
 --   wants       1: there is mail to find out with
@@ -38,6 +38,7 @@ local share_to_open, calls_to_judge, window = tonumber(ARGV[6]), tonumber(ARGV[7
 local ramp_start, ramp_double = tonumber(ARGV[9]), tonumber(ARGV[10])
 local grant_lasts, forget_after = tonumber(ARGV[11]), tonumber(ARGV[12])
 local HEAD, EACH = 12, 13
+local LONGEST_WAIT = 86400000 -- nobody reports a longer one
 
 local NUMBERS = {'since', 'retry', 'wait', 'trips', 'misconfigured', 'refusals', 'doubts', 'bucket', 'calls', 'failures',
                  'calls_before', 'failures_before', 'grant_ends'}
@@ -49,6 +50,11 @@ local function read(key)
   for _, name in ipairs(NUMBERS) do hash[name] = tonumber(hash[name] or '0') end
   for _, name in ipairs(TEXTS) do hash[name] = hash[name] or '' end
   if hash.state == '' then hash.state = 'closed' end
+  -- A clock that was set back must not stop everything until it has come so far again.
+  hash.since = math.min(hash.since, now)
+  hash.retry = math.min(hash.retry, now + longest_pause)
+  hash.wait = math.min(hash.wait, now + LONGEST_WAIT)
+  hash.grant_ends = math.min(hash.grant_ends, now + grant_lasts)
   return hash
 end
 
@@ -153,16 +159,16 @@ for i = 1, #KEYS - 2 do
     end
   end
 
-  if it.state == 'open' and now >= it.retry then
-    if wants then
-      change(it, name, 'half_open', 'One mail at a time finds out whether it is well again.')
-    elseif now >= it.retry + forget_after then
-      it.reason, it.misconfigured, it.trips = '', 0, 0
-      change(it, name, 'closed', 'Nobody needed it for a while: it is tried anew.')
-    end
+  if it.state == 'open' and wants and now >= it.retry then
+    change(it, name, 'half_open', 'One mail at a time finds out whether it is well again.')
   end
   if it.state == 'half_open' and wants and now >= it.wait and (it.grant == '' or now >= it.grant_ends) then
-    it.grant, it.grant_ends = who, now + grant_lasts
+    it.grant, it.grant_ends, it.retry = who, now + grant_lasts, now
+  end
+  local nobody_finds_out = it.state == 'open' or (it.state == 'half_open' and (it.grant == '' or now >= it.grant_ends))
+  if nobody_finds_out and not wants and now >= math.max(it.retry, it.wait) + forget_after then
+    it.reason, it.misconfigured, it.trips = '', 0, 0
+    change(it, name, 'closed', 'Nobody needed it for a while: it is tried anew.')
   end
 
   write(key, it)

@@ -15,7 +15,8 @@ from fencepost.failover import BreakerState
 _CHANGES, _CHANGED = "b:changes", "b:changed"
 _MOST = 200
 _FORGET_SECONDS = 600
-"""An open breaker of a provider that nobody has mail for is closed again after so long: it is tried when it is needed."""
+"""A breaker that is open, or half open, of a provider that nobody has mail for is closed again after so long: it is tried when it is
+needed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

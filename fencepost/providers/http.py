@@ -18,6 +18,13 @@ class HttpRequest:
     connect_to: str | None = None
     """HOST:PORT:ADDRESS:PORT: connect to that address where the URL names that host; the host stays in TLS and headers."""
 
+    @property
+    def can_travel(self) -> bool:
+        """Whether all headers are printable ASCII. A key that was copied with what can't be seen is not: it would be refused in the
+        middle of a call, or end the headers there."""
+        written = "".join((*self.headers, *self.headers.values()))
+        return written.isascii() and written.isprintable()
+
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:

@@ -1,6 +1,6 @@
 """The wire: many HTTP calls at once on libcurl's multi interface, driven by one thread; mails to SMTP servers beside them.
 
-One `start()` is at most one request on the wire. That is the whole point of this module, and four things guard it:
+One `start()` is at most one request on the wire. That is the whole point of this module, and three things guard it:
 
 - libcurl sends a request again by itself when a reused connection dies before the first byte of an answer. It has to
   rewind the body for that, so the body is handed over by a callback that can't be rewound: libcurl then gives up with
@@ -166,6 +166,9 @@ class Transport:
         """Begin a call now; `poll` will hand back `key` and its reply, at the latest when `timeout_seconds` are over."""
         if isinstance(request, SmtpRequest):
             self._smtp.start(key, request, timeout_seconds)
+            return
+        if not request.can_travel:
+            self._done.append((key, NotSent("a header, its key most likely, holds what no request can carry")))
             return
         call = self._spare.pop() if self._spare else _Call(self._ca_file, self._idle_seconds, self._max_reply_bytes)
         if self._idle_fds and time.monotonic() - self._looked_at > _STALE_SECONDS:

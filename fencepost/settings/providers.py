@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from fencepost.settings.values import Names, Section
 
@@ -109,6 +109,14 @@ class Providers(Section):
     mailjet: Mailjet = Mailjet()
     ses: Ses = Ses()
     smtp: Smtp = Smtp()
+
+    @field_validator("order")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = [name for name in cls.model_fields if name != "order"]
+        if wrong := [name for name in names if name not in known]:
+            raise ValueError(f"there is no provider {wrong[0]!r}; there are {', '.join(known)}")
+        return names
 
     def account(self, name: str) -> Account:
         """What is set for the provider of this name, one of `order`."""

@@ -51,7 +51,15 @@ def claiming(
         "sender": claims[0].attempt["sender"],
         "updated_at": "$$NOW",
     }
-    guard = {"_id": {"$in": ids}, "state": "pending", "attempt_no": number, "token": {"$lte": token}}
+    # An owner may have put one off since it was read, and been told so.
+    latest = max(claim.row["not_before"] for claim in claims)
+    guard = {
+        "_id": {"$in": ids},
+        "state": "pending",
+        "attempt_no": number,
+        "token": {"$lte": token},
+        "not_before": {"$lte": latest},
+    }
     append: list[Document] = [
         {"$set": {"attempts": {"$concatArrays": ["$attempts", ["$_attempt"]]}}},
         {"$unset": "_attempt"},

@@ -15,7 +15,7 @@ from fencepost.settlements import Settlement
 from fencepost.store.claims import Claim, alike, claiming
 from fencepost.store.mongodb import Document, answering, insert_missing
 from fencepost.store.pages import Cursor, Page, page
-from fencepost.store.settlements import each_once, settling, stands
+from fencepost.store.settlements import each_once, in_turn, settling, stands
 
 OPEN = [State.PENDING.value, State.SENDING.value]
 DOUBTFUL = [State.UNKNOWN.value, State.HELD.value]
@@ -119,8 +119,8 @@ class Deliveries:
         return row["not_before"] if row else None
 
     def claim(self, claims: Sequence[Claim], *, claim_id: str, epoch: str, deadline: datetime) -> set[str]:
-        """W3: pending -> sending, if the row is as it was read and its token is not above ours. Returns the attempt ids
-        that a majority has on record under this claim, also when an answer was lost on the way."""
+        """W3: pending -> sending, if the row is as it was read, not put off since, and its token is not above ours. Returns the
+        attempt ids that a majority has on record under this claim, also when an answer was lost on the way."""
         for group in alike(claims):
             guard, update = claiming(group, claim_id=claim_id, epoch=epoch, deadline=deadline)
             with answering():
@@ -212,7 +212,7 @@ class Deliveries:
         with answering():
             self.database.deliveries.update_many(
                 {"_id": {"$in": list(delivery_ids)}, "state": "pending"},
-                {"$set": {"not_before": until, "queue_at": until}},
+                [{"$set": {"not_before": until, "queue_at": in_turn(until)}}],
             )
 
     def cancel_of_schedule(self, schedule_id: str, until: datetime, reason: str) -> list[str]:

@@ -4,14 +4,16 @@ waits, or has ended in which state."""
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from fencepost.deliveries import EXPIRED, Delivery, Verdict
+from fencepost.priorities import place
 from fencepost.store.mongodb import Document, answering
+from fencepost.store.settlements import in_turn
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 REPLAYABLE = ("failed", "expired")
@@ -46,7 +48,12 @@ class Emails:
 
     def replay(self, owner_id: str, which: Mapping[str, Any], verdict: Verdict, purge_at: datetime) -> int:
         """Make those pending again that failed or expired, of the deliveries that `which` (typed fields) names; how many it was.
-        Who ordered it is on record with the attempt that failed, if there was one; no time to live ends it again."""
+        Who ordered it is on record with the attempt that failed, if there was one; no time to live ends it again. They queue as if
+        they were posted one after the other, in no particular order."""
+        query = {**which, "owner_id": owner_id, "state": {"$in": list(REPLAYABLE)}}
+        with answering():
+            queue_ms = place(self.database.deliveries.count_documents(query)) // timedelta(milliseconds=1)
+        somewhere = {"$add": ["$$NOW", {"$floor": {"$multiply": [{"$rand": {}}, queue_ms]}}]}
         is_newest = {"$eq": ["$$this.id", "$attempt_id"]}
         settlements = {"$concatArrays": [{"$ifNull": ["$$this.settlements", []]}, [{"$literal": verdict}]]}
         gained = {"$cond": [is_newest, {"$mergeObjects": ["$$this", {"settlements": settlements}]}, "$$this"]}
@@ -56,12 +63,11 @@ class Emails:
             "ordered": True,
             "expires_at": None,
             "not_before": "$$NOW",
-            "queue_at": "$$NOW",
+            "queue_at": in_turn(somewhere),
             "purge_at": {"$max": ["$purge_at", purge_at]},
             "attempts": {"$map": {"input": "$attempts", "in": gained}},
             "updated_at": "$$NOW",
         }
-        query = {**which, "owner_id": owner_id, "state": {"$in": list(REPLAYABLE)}}
         with answering():
             return self.database.deliveries.update_many(query, [{"$set": change}]).modified_count
 

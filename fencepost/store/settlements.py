@@ -23,6 +23,13 @@ _WEIGHT_MS = {
 }
 """How much a row's priority moves it in the queue."""
 
+
+def in_turn(instant: object) -> Document:
+    """The `queue_at` of a row that waits until then (an instant, or an expression of one; null: it does not): no sooner than it had,
+    since a flood must not come forward by having been refused."""
+    return {"$max": ["$queue_at", {"$add": [instant, _WEIGHT_MS]}]}
+
+
 _NO_NEWS = {State.UNKNOWN, State.HELD, *RANK}
 """Where a row may be of which its owner says `unknown`, that being no more than is known already."""
 
@@ -91,9 +98,8 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         expressions["state"] = {"$cond": [is_accepted, ACCEPTED, own(columns.pop("state"))]}
     if any(settlement.not_before for settlement in settlements):
         wait = own([settlement.not_before for settlement in settlements])
-        in_turn = {"$add": [wait, _WEIGHT_MS]}
         expressions["not_before"] = {"$ifNull": [wait, "$not_before"]}
-        expressions["queue_at"] = {"$ifNull": [in_turn, "$queue_at"]}
+        expressions["queue_at"] = in_turn(wait)
     if any(settlement.state is State.UNKNOWN for settlement in settlements):
         # Counted by the server's clock, from entering the state: the settling window must not hang on a sender's clock.
         enters = own([settlement.state is State.UNKNOWN for settlement in settlements])
@@ -103,7 +109,10 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         anew = own([_begins_anew(settlement) for settlement in settlements])
         expressions["look_up_at"] = {"$cond": [anew, None, "$look_up_at"]}
     if any(_is_order(settlement) for settlement in settlements):
-        expressions["ordered"] = own([_is_order(settlement) for settlement in settlements])
+        is_order = own([_is_order(settlement) for settlement in settlements])
+        expressions["ordered"] = is_order
+        # As of a replay: no time to live ends what a person has sent.
+        expressions["expires_at"] = {"$cond": [is_order, None, "$expires_at"]}
     if any(settlement.adopt for settlement in settlements):
         adopted = own([settlement.adopt for settlement in settlements])
         number, holder = {"$arrayElemAt": [adopted, 0]}, {"$arrayElemAt": [adopted, 1]}

@@ -9,6 +9,7 @@ from pymongo.database import Database
 
 from fencepost.store.deliveries import OPEN
 from fencepost.store.mongodb import Document, answering
+from fencepost.store.settlements import in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,16 @@ class Waiting:
         return dict(found)
 
     def defer(self, occurrence_ids: Collection[str], now: datetime, until: datetime) -> None:
-        """Look at what these occurrences have pending by `now` again then. Its order stays, and what was put off already."""
-        query = {"occurrence_id": {"$in": list(occurrence_ids)}, "state": "pending", "not_before": {"$lte": now}}
+        """Look at what these occurrences have pending by `now` again then, but for what a person ordered, which waits for nothing.
+        Its order stays, and what was put off already."""
+        query = {
+            "occurrence_id": {"$in": list(occurrence_ids)},
+            "state": "pending",
+            "not_before": {"$lte": now},
+            "ordered": {"$ne": True},
+        }
         later = {"$add": ["$queue_at", (until - now) // timedelta(milliseconds=1)]}
         with answering():
             self.database.deliveries.update_many(
-                query, [{"$set": {"not_before": until, "queue_at": {"$max": [until, later]}}}]
+                query, [{"$set": {"not_before": until, "queue_at": {"$max": [in_turn(until), later]}}}]
             )

@@ -93,9 +93,9 @@ class Pair:
         claims = []
         for row in rows:
             no = row["attempt_no"] + self.random.choice([0, 0, 0, -1])
-            claims.append(
-                Claim({**row, "attempt_no": no}, self._attempt(row, no + 1), row["revision_id"], row["version"])
-            )
+            read_at = row["not_before"] - timedelta(seconds=self.random.choice([0, 0, 5]))
+            read: Delivery = {**row, "attempt_no": no, "not_before": read_at}
+            claims.append(Claim(read, self._attempt(row, no + 1), row["revision_id"], row["version"]))
         terms: Any = {"claim_id": f"c{self._number}", "epoch": "run:1", "deadline": now() + timedelta(seconds=30)}
         if claims:
             real = self.real.deliveries.claim(claims, **terms)

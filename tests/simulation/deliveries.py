@@ -60,10 +60,12 @@ class Deliveries(Scans):
     def _claiming(
         self, claims: Sequence[Claim], number: int, token: int, claim_id: str, epoch: str, deadline: datetime
     ) -> Callable[[], None]:
+        latest = max(claim.row["not_before"] for claim in claims)
+
         def run() -> None:
             for claim in claims:
                 row = self.rows.get(claim.row["_id"])
-                if row is None or not self.may_claim(row, number, token):
+                if row is None or row["not_before"] > latest or not self.may_claim(row, number, token):
                     continue
                 attempt = claim.attempt
                 self._write(
@@ -148,13 +150,15 @@ class Deliveries(Scans):
             "updated_at": now,
         }
         if settlement.not_before:
-            after |= {"not_before": settlement.not_before, "queue_at": settlement.not_before}
+            after |= {"not_before": settlement.not_before, "queue_at": max(row["queue_at"], settlement.not_before)}
         if settlement.state is State.UNKNOWN:
             after["unknown_since"] = now
         if begins_anew(settlement):
             after["look_up_at"] = None
         if ordered:
             after["ordered"] = is_order(settlement)
+        if is_order(settlement):
+            after["expires_at"] = None
         if settlement.adopt:
             number, holder = settlement.adopt
             known = Attempt(id=holder, no=number, fence="TAKEN", outcome="unknown", sender="unknown", claimed_at=now)
@@ -212,7 +216,7 @@ class Deliveries(Scans):
         def run() -> None:
             for name in delivery_ids:
                 if (row := self.rows.get(name)) and row["state"] == "pending":
-                    self._write(row, {**row, "not_before": until, "queue_at": until})
+                    self._write(row, {**row, "not_before": until, "queue_at": max(row["queue_at"], until)})
 
         yield from command("defer", run)
 
@@ -234,7 +238,8 @@ class Deliveries(Scans):
     def defer_occurrences(self, occurrence_ids: Collection[str], now: datetime, until: datetime) -> Steps[None]:
         def run() -> None:
             for row in list(self.rows.values()):
-                if row["occurrence_id"] in occurrence_ids and row["state"] == "pending" and row["not_before"] <= now:
+                ours = row["occurrence_id"] in occurrence_ids and row["state"] == "pending" and not row["ordered"]
+                if ours and row["not_before"] <= now:
                     queue_at = max(until, row["queue_at"] + (until - now))
                     self._write(row, {**row, "not_before": until, "queue_at": queue_at})
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fencepost.deliveries import Attempt, Delivery
-from fencepost.failover import Standing, choose, moves_on, refused_since, times_refused, weights
+from fencepost.failover import UNFIT, Standing, choose, moves_on, preferences, refused_since, times_refused, weights
 from tests.support.rows import planned
 from tests.support.schedules import definition, schedule
 
@@ -66,3 +66,24 @@ def test_giving_up_counts_from_the_first_refusal_after_a_person_had_a_say() -> N
     assert refused_since(refused) == NOON
     refused[0]["settlements"] = [{"at": NOON, "state": "pending", "by": "a person", "why": "again"}]
     assert refused_since(refused) == NOON + timedelta(hours=1)
+
+
+def test_who_can_not_take_a_mail_is_not_asked_again_and_another_is() -> None:
+    both = {FIRST: WELL, SECOND: FALLBACK}
+    tried = row(FIRST)
+    tried["attempts"][0]["outcome"] = UNFIT
+    assert (choose(tried, both), moves_on(tried, both)) == (SECOND, True)
+    assert choose(tried, {FIRST: WELL, SECOND: AWAY}) is None, "it waits for the one that can"
+    assert moves_on(tried, {FIRST: WELL, SECOND: AWAY})
+    again = row(FIRST, SECOND)
+    for attempt in again["attempts"]:
+        attempt["outcome"] = UNFIT
+    assert not moves_on(again, both), "nobody can take it"
+    again["attempts"][1]["settlements"] = [{"at": NOON, "state": "pending", "by": "Ann", "why": "mended"}]
+    assert preferences(again, both) == [FIRST, SECOND]
+
+
+def test_who_has_it_sent_again_begins_the_waits_anew() -> None:
+    again = row(FIRST, FIRST, FIRST, FIRST)
+    again["attempts"][2]["settlements"] = [{"at": NOON, "state": "pending", "by": "Ann", "why": "the key is mended"}]
+    assert times_refused(again["attempts"]) == 1

@@ -1,5 +1,8 @@
 """Providers by their names, as FENCEPOST_PROVIDERS__ORDER gives them."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,15 @@ def test_a_wrong_name_is_answered_with_those_that_there_are(name: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         create(name, Providers(), StandingClock())
     assert str(refused.value).endswith(f"no provider {name!r}; there are {', '.join(NAMES)}")
+
+
+@pytest.mark.parametrize("program", ["sender", "registry"])
+def test_who_is_given_an_unknown_name_refuses_to_start(program: str) -> None:
+    environment = {**os.environ, "FENCEPOST_PROVIDERS__ORDER": "mailgun,pigeon"}
+    command = [sys.executable, "-m", program]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert "there is no provider 'pigeon'" in ended.stderr
 
 
 def test_nothing_else_has_a_section() -> None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from fencepost.providers.transport import MAX_REPLY_BYTES, HttpReply, Lost, NotSent, Transport
+from fencepost.providers.transport import MAX_REPLY_BYTES, HttpReply, HttpRequest, Lost, NotSent, Transport
 from tests.contract.providers.calls import (
     after_request,
     call,
@@ -47,6 +47,20 @@ def test_an_answer_given_before_the_request_was_read_counts(start_wire: StartWir
 
 
 # -- provably not sent
+
+
+@pytest.mark.parametrize("key", ["s3cr\u00e9t", "s3cret\u200b", "s3cret\n", "s3cret\r\nX-Other: 1", "s3cret\0"])
+def test_a_header_that_no_request_can_carry_sends_nothing_and_disturbs_no_other_call(
+    start_wire: StartWire, transport: Transport, key: str
+) -> None:
+    """A key that was copied together with what can't be seen, say."""
+    wire = start_wire(answer(OK))
+    request = HttpRequest("POST", wire.url, {"Authorization": f"Bearer {key}"}, b"subject=Hello")
+    transport.start("key", request, 5)
+    [(name, reply)] = transport.poll(5)
+    assert (name, type(reply), transport.in_flight) == ("key", NotSent, 0)
+    assert "s3cr" not in str(reply)
+    assert isinstance(call(transport, wire.url), HttpReply)
 
 
 def closed_port() -> int:

@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fencepost.coordination.breakers import Breakers
+from fencepost.coordination.redis_client import connect
 from fencepost.coordination.reports import Report
 from fencepost.failover import BreakerState
 from fencepost.settings import Settings
 from tests.support.eventually import eventually
 
 SENDERS = 8
+GRANT_SECONDS = 5
 NAME = "mailgun"
 NOTHING = Report()
 WRONG_KEY = Report(calls=1, failures=1, refusals=1, misconfigured=True, reason="401: Forbidden")
@@ -22,7 +24,7 @@ def breakers(settings: Settings) -> Iterator[list[Breakers]]:
     options = settings.failover.model_copy(
         update={"first_pause_seconds": 0.2, "return_start_percent": 50, "return_doubles_seconds": 0.2}
     )
-    made = [Breakers(settings.redis, options, f"sender-{number}", 5) for number in range(SENDERS)]
+    made = [Breakers(settings.redis, options, f"sender-{number}", GRANT_SECONDS) for number in range(SENDERS)]
     yield made
     for each in made:
         each.close()
@@ -75,3 +77,36 @@ def test_doubts_open_it_only_in_a_row(breakers: list[Breakers]) -> None:
     assert state(breakers[1], Report(calls=50, succeeded=True)) is BreakerState.CLOSED
     assert state(breakers[0], doubts) is BreakerState.CLOSED
     assert state(breakers[1], doubts) is BreakerState.OPEN
+
+
+def test_a_clock_of_redis_that_was_set_back_does_not_stop_everything(
+    breakers: list[Breakers], settings: Settings
+) -> None:
+    """Whatever an instant of its own says, none lies further ahead than it can."""
+    state(breakers[0], WRONG_KEY)
+    with connect(settings.redis) as redis:
+        # What Redis holds after its clock was set back by an hour.
+        redis.hincrbyfloat(f"b:{NAME}", "retry", 3_600_000)
+        redis.hincrbyfloat(f"b:{NAME}", "since", 3_600_000)
+        assert breakers[1].sync({NAME: NOTHING})[NAME].retry_seconds <= settings.failover.longest_pause_seconds
+        redis.hset(f"b:{NAME}", "retry", 0)
+        assert breakers[0].sync({NAME: Report(wants=True)})[NAME].grant_seconds > 0
+        redis.hincrbyfloat(f"b:{NAME}", "grant_ends", 3_600_000)
+        assert 0 < breakers[0].sync({NAME: NOTHING})[NAME].grant_seconds <= GRANT_SECONDS
+        assert state(breakers[0], Report(calls=1, succeeded=True, probe="ok")) is BreakerState.RECOVERING
+        redis.hincrbyfloat(f"b:{NAME}", "since", 3_600_000)
+        assert breakers[0].sync({NAME: NOTHING})[NAME].share >= 0.5
+        redis.hincrbyfloat(f"b:{NAME}", "since", 3_600_000)
+        assert state(breakers[0], Report(calls=1, failures=1, refusals=1, reason="500")) is BreakerState.OPEN, (
+            "it is news"
+        )
+    assert eventually(lambda: state(breakers[1], Report(wants=True)) is BreakerState.HALF_OPEN)
+
+
+def test_a_probe_that_nobody_has_mail_for_any_more_is_forgotten(breakers: list[Breakers], settings: Settings) -> None:
+    state(breakers[0], WRONG_KEY)
+    eventually(lambda: state(breakers[0], Report(wants=True)) is BreakerState.HALF_OPEN)
+    assert state(breakers[0], Report(returns=True)) is BreakerState.HALF_OPEN
+    with connect(settings.redis) as redis:
+        redis.hincrbyfloat(f"b:{NAME}", "retry", -601_000)
+    assert state(breakers[1]) is BreakerState.CLOSED, "or its alarm would stand for ever"

@@ -37,6 +37,7 @@ ARROWS = {
     ("open", "closed"),
     ("half_open", "open"),
     ("half_open", "recovering"),
+    ("half_open", "closed"),
     ("recovering", "open"),
     ("recovering", "closed"),
 }

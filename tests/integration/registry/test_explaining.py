@@ -10,6 +10,7 @@ import pytest
 from fencepost import ids
 from fencepost.caps import Cap
 from fencepost.clock import as_utc
+from fencepost.coordination.breakers import Breaker
 from fencepost.coordination.cluster import ClusterView, Member, Membership, ShardView
 from fencepost.coordination.tokens import Token
 from fencepost.errors import Unreachable
@@ -212,6 +213,20 @@ def provider_away(stage: Stage) -> str:
     return stage.mail()
 
 
+def provider_asked_for_a_wait(stage: Stage) -> str:
+    stage.parts = replace(stage.parts, read_breakers=lambda: {"mailgun": Breaker(wait_seconds=3599.5)})
+    return stage.mail()
+
+
+def provider_set_up_no_more(stage: Stage) -> str:
+    return stage.mail({"route": ["pigeon"]})
+
+
+def provider_unfit(stage: Stage) -> str:
+    attempt = {"id": "att_1", "no": 1, "provider": "mailgun", "outcome": "unfit", "detail": "too many"}
+    return stage.mail({"attempts": [attempt], "attempt_no": 1})
+
+
 def spent(stage: Stage) -> str:
     stage.parts = replace(stage.parts, read_caps=lambda _now: {"mailgun": Cap(2000, 2000)})
     return stage.mail()
@@ -261,6 +276,9 @@ MAILS: list[tuple[Callable[[Stage], str], str | None, str]] = [
     (spent, "cap", "Mailgun has had all its 2,000 calls of today"),
     (nearly_spent, None, "within seconds"),
     (provider_away, "breaker", "refuses the key"),
+    (provider_asked_for_a_wait, "breaker", "asked for a pause, and 3,600 s of it are left"),
+    (provider_set_up_no_more, "breaker", "Pigeon: it is not set up any more"),
+    (provider_unfit, "breaker", "Mailgun: it takes no such mail"),
     (in_a_queue, "turn", "1 mails"),
 ]
 

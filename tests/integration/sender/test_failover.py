@@ -13,6 +13,7 @@ from fencepost.coordination.reports import Report
 from fencepost.failover import BreakerState
 from tests.support.eventually import eventually
 from tests.support.history import History, Row, states
+from tests.support.mail import ask_for
 from tests.support.provider import Provider
 from tests.support.world import World
 from tests.support.worlds import MakesWorld
@@ -196,3 +197,34 @@ def with_state(world: World, state: str, count: int) -> list[Row]:
     rows = world.rows(state=state)
     assert len(rows) == count, world.counts()
     return rows
+
+
+def test_mail_for_a_provider_that_asked_for_a_long_wait_keeps_none_from_finding_out_about_another(
+    pair: Pair,
+) -> None:
+    world = pair.world
+    earlier = Breakers(world.settings.redis, world.settings.failover, "a sender that was here before", 10)
+    refused = Report(calls=1, failures=1, refusals=1, misconfigured=True, reason="401: Forbidden")
+    earlier.sync({"mailgun": refused, "mailjet": Report(calls=1, wait_seconds=3600)})
+    earlier.close()
+    shards = world.settings.sender.shards
+    [waits] = ask_for(world.store, shards, {"providers": ["mailjet"]})
+    [goes] = ask_for(world.store, shards, {})
+    world.start(1)
+    eventually(lambda: world.rows(_id=goes["_id"], state="accepted"), seconds=20)
+    assert world.rows(_id=waits["_id"])[0]["state"] == "pending"
+
+
+def test_a_mail_beyond_one_providers_limits_goes_by_another_that_may_carry_it(pair: Pair) -> None:
+    world = pair.world
+    world.start(1)
+    long = {"subject": "x" * 300}
+    [goes] = ask_for(world.store, world.settings.sender.shards, {**long, "providers": ["mailjet", "mailgun"]})
+    [fails] = ask_for(world.store, world.settings.sender.shards, {**long, "providers": ["mailjet"]})
+    world.nudge()
+    eventually(lambda: len(with_state(world, "accepted", 1) + with_state(world, "failed", 1)) == 2)
+    [sent], [failed] = world.rows(_id=goes["_id"]), world.rows(_id=fails["_id"])
+    assert [attempt["outcome"] for attempt in sent["attempts"]] == ["unfit", "accepted"]
+    assert [attempt["provider"] for attempt in sent["attempts"]] == ["mailjet", "mailgun"]
+    assert "255 characters" in failed["reason"]
+    assert not pair.second.requests()

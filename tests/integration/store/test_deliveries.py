@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from fencepost import ids
 from fencepost.deliveries import Attempt, Delivery, State, schedule_of
+from fencepost.priorities import WEIGHTS, Priority, prioritise
 from fencepost.settlements import Author, Settlement
 from fencepost.store import Store
 from fencepost.store.claims import Claim
@@ -74,6 +75,40 @@ def test_a_lower_token_claims_nothing(store: Store) -> None:
     assert len(won) == 3
     assert claim(store, again, token=8)[1] == set()
     assert len(claim(store, again, token=9)[1]) == 3
+
+
+def test_what_its_owner_put_off_between_the_scan_and_the_claim_is_not_claimed(store: Store) -> None:
+    put_off, other = pending(2)
+    store.deliveries.insert([put_off, other])
+    later = now() + timedelta(days=1)
+    assert store.emails.reschedule("local", put_off["_id"], later, later, later)
+    claims, won = claim(store, [put_off, other])
+    assert won == {claims[1].attempt["id"]}
+    assert (stored(store, put_off)["state"], stored(store, put_off)["not_before"]) == ("pending", later)
+
+
+def test_what_is_looked_at_again_later_keeps_what_its_priority_is_worth(store: Store) -> None:
+    high, normal, low = pending(3)
+    for row, priority in ((high, Priority.HIGH), (normal, Priority.NORMAL), (low, Priority.LOW)):
+        prioritise(row, priority)
+    store.deliveries.insert([low, normal, high])
+    until = now() + timedelta(seconds=1)
+    store.deliveries.defer([row["_id"] for row in (low, normal, high)], until)
+    found = store.deliveries.pending([high["shard"]], until, 10)
+    assert [row["_id"] for row in found] == [row["_id"] for row in (high, normal, low)]
+    assert [row["queue_at"] for row in found] == [until + WEIGHTS[Priority(row["priority"])] for row in found]
+
+
+def test_what_is_put_off_or_retried_keeps_its_place_behind_who_came_before(store: Store) -> None:
+    deferred, retried = pending(2)
+    place = now() + timedelta(hours=1)
+    retried = sending({**retried, "queue_at": place})
+    store.deliveries.insert([{**deferred, "queue_at": place}, retried])
+    until = now() + timedelta(seconds=1)
+    store.deliveries.defer([deferred["_id"]], until)
+    store.deliveries.settle([settle(retried, State.PENDING, reason="throttled", not_before=until)])
+    for row in (deferred, retried):
+        assert (stored(store, row)["not_before"], stored(store, row)["queue_at"]) == (until, place)
 
 
 def test_a_settlement_writes_each_row_its_own_outcome(store: Store) -> None:

@@ -57,6 +57,16 @@ def pending(store: Store, rows: list[Delivery], at: object) -> list[Delivery]:
     return store.deliveries.pending({row["shard"] for row in rows}, at, 10)  # type: ignore[arg-type]
 
 
+def test_what_a_person_ordered_is_not_put_off_with_the_rest(store: Store) -> None:
+    moment = now()
+    occurrence, rows = planned(a_schedule(), moment.replace(microsecond=0) - SECOND)
+    ordered: Delivery = {**rows[0], "ordered": True}
+    store.deliveries.insert([ordered, *rows[1:]])
+    store.waiting.defer([occurrence["_id"]], moment, moment + SECOND)
+    found = store.deliveries.pending([ordered["shard"]], moment, 10)
+    assert [row["_id"] for row in found] == [ordered["_id"]]
+
+
 def test_an_occurrence_of_another_is_left_alone(store: Store) -> None:
     moment = now()
     _, rows = planned(a_schedule(), moment.replace(microsecond=0))

@@ -14,6 +14,7 @@ from sender.claiming import claim_pending
 from sender.effects import (
     Cancel,
     ClaimRows,
+    Defer,
     DeferOccurrences,
     Effect,
     ReadEvents,
@@ -22,13 +23,25 @@ from sender.effects import (
     ReadSchedules,
     ReadSkips,
 )
-from sender.passes import Terms
+from sender.passes import Router, Terms
 from tests.support.routes import Always
 from tests.support.rows import planned
 from tests.support.schedules import Texts, at, definition, schedule
 
 NOON = at("2026-03-02 12:00")
 EARLIER = NOON - timedelta(minutes=5)
+ALWAYS = Always()
+
+
+class Spaced:
+    """Each mail waits a tenth of a second longer than the one before."""
+
+    def __init__(self) -> None:
+        self.waits: dict[str, timedelta] = {}
+
+    def provider(self, row: Delivery, definition: Mapping[str, Any]) -> str | timedelta:
+        self.waits[row["_id"]] = (len(self.waits) + 1) * timedelta(seconds=0.1)
+        return self.waits[row["_id"]]
 
 
 def queueing() -> Schedule:
@@ -44,14 +57,16 @@ def row_after(made: Schedule, **fields: Any) -> Delivery:
     return found
 
 
-def done_with(made: Schedule, rows: list[Delivery], opened: Mapping[str, Mapping[str, int]]) -> list[Effect]:
+def done_with(
+    made: Schedule, rows: list[Delivery], opened: Mapping[str, Mapping[str, int]], router: Router = ALWAYS
+) -> list[Effect]:
     """The writes that the scan asks for."""
     terms = Terms(
         now=NOON,
         sender="sender-1",
         tokens={row["shard"]: 7 for row in rows},
         epoch="run:1",
-        router=Always(),
+        router=router,
         claim_id="clm_1",
         deadline=NOON + timedelta(seconds=30),
         deadline_steady=30.0,
@@ -130,3 +145,13 @@ def test_a_pause_calls_off_what_waits() -> None:
     [called_off] = done_with(paused, [row], {made.id: {ids.occurrence_id(made.id, EARLIER): 1}})
     assert isinstance(called_off, Cancel)
     assert called_off.rows == {row["_id"]: 0}
+
+
+def test_what_waits_for_a_limit_is_put_off_in_few_commands_none_too_soon_and_none_much_too_late() -> None:
+    made = schedule(NOON - timedelta(hours=1), definition(to=300), last_run_at=NOON)
+    rows, spaced = planned(made, NOON)[1], Spaced()
+    put_off = done_with(made, rows, {}, spaced)
+    until = {name: effect.until for effect in put_off if isinstance(effect, Defer) for name in effect.ids}
+    late = [until[name] - NOON - wait for name, wait in spaced.waits.items()]
+    assert (len(late), min(late) >= timedelta(0), max(late) <= timedelta(seconds=1)) == (300, True, True)
+    assert len(put_off) < 50

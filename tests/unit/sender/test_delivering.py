@@ -10,13 +10,14 @@ import pytest
 from fencepost import ids
 from fencepost.attachments import by_id
 from fencepost.coordination.fences import FenceAnswer, Verdict
-from fencepost.deliveries import Outcome, OutcomeKind, State
+from fencepost.deliveries import Delivery, Outcome, OutcomeKind, State
 from fencepost.errors import Invalid, Problem
+from fencepost.failover import UNFIT
 from fencepost.messages import Renderer
 from fencepost.occurrences import TOGETHER
 from fencepost.settlements import Settlement
 from fencepost.unsubscribing import Links
-from sender.delivering import Patience, deliver
+from sender.delivering import Patience, deliver, nowhere
 from sender.effects import AskFence, Call, CheckTrust, DropShard, Effect, Freeze, ReadFiles, RenewEpoch, Settle
 from sender.passes import Claimed
 from tests.support.rows import planned, sending
@@ -55,13 +56,14 @@ class World:
     copy_slot: timedelta | None = None
     files: dict[str, bytes] | None = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
+    moves_on: Callable[[Delivery], bool] = nowhere
 
     def run(self, **changes: Any) -> Settlement:
         at = datetime(2026, 3, 2, 9, tzinfo=UTC)
         text, _ = by_id(definition(**changes), {}, 1_000_000, "")
         [row] = planned(schedule(at, text), at)[1]
         item = Claimed(sending(row), Renderer(text), self.clock.seconds + 30, self.copy_slot)
-        decisions = deliver(item, PATIENCE, LINKS, self.clock, 0.5)
+        decisions = deliver(item, PATIENCE, LINKS, self.clock, 0.5, self.moves_on)
         effect = next(decisions)
         while True:
             self.effects.append(effect)
@@ -183,6 +185,16 @@ def test_a_mail_the_provider_can_not_take_fails_without_a_call_on_record() -> No
     settlement = World(outcome=Invalid(Problem("/to", "too many"))).run()
     assert settlement.state is State.FAILED
     assert "called_at" not in settlement.attempt
+
+
+def test_a_mail_that_one_provider_can_not_take_goes_to_another_that_may() -> None:
+    world = World(
+        outcome=Invalid(Problem("/to", "too many")), moves_on=lambda row: row["attempts"][-1]["outcome"] == UNFIT
+    )
+    settlement = world.run()
+    assert (settlement.state, settlement.attempt["outcome"]) == (State.PENDING, UNFIT)
+    assert "called_at" not in settlement.attempt
+    assert settlement.not_before == world.clock.now()
 
 
 def test_a_mail_that_can_not_be_written_fails_before_the_fence() -> None:
