@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
+from fencepost.caps import day_of
 from fencepost.clock import Clock
 from fencepost.coordination.caps import Caps
 from fencepost.coordination.limits import Limiter, Wanted
@@ -13,6 +15,8 @@ from sender.health import Health
 from sender.routes import Lane, Lanes
 
 _AWAY_SECONDS = 0.25
+_SEATED_AT_MOST = timedelta(minutes=10)
+"""A mail holds its permit for far less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,10 @@ class Permits:
 
     def _take(self, waiting: Mapping[Lane, int], most: int) -> dict[Lane, int]:
         now, wanted = self._clock.steady(), dict[Lane, int]()
+        # What is over is nothing to wait for, and what is limited no more than now and then must not be remembered for ever.
+        self._not_before = {lane: until for lane, until in self._not_before.items() if until > now}
         for lane, count in waiting.items():
-            if now >= self._not_before.get(lane, 0.0) and (number := min(count, most - sum(wanted.values()))) > 0:
+            if lane not in self._not_before and (number := min(count, most - sum(wanted.values()))) > 0:
                 wanted[lane] = number
         if not wanted:
             return {}
@@ -92,8 +98,6 @@ class Permits:
             self._outages.note(error)
             self._not_before.update(dict.fromkeys(wanted, now + _AWAY_SECONDS))
             return {}
-        # What is limited no more than now and then must not be remembered for ever.
-        self._not_before = {lane: until for lane, until in self._not_before.items() if until > now}
         for lane, answer in zip(wanted, answers, strict=True):
             if answer.permits < wanted[lane]:
                 self._not_before[lane] = now + answer.wait_seconds
@@ -114,6 +118,9 @@ class Permits:
 
     def _give_back(self) -> None:
         unused, self._unused = self._unused, Counter[str]()
+        now = self._clock.now()
+        if day_of(now - _SEATED_AT_MOST) != day_of(now):
+            return  # it may have been taken of the day before
         try:
             self._count({name: -number for name, number in unused.items()})
         except Unreachable as error:

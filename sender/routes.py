@@ -89,7 +89,8 @@ class Routes:
         if all(standing.share == 1 or not standing.enabled for standing in self._standings.values()):
             return
         wanted: set[str] = set()
-        for names in [preferences(row, self._standings) for row in rows] or [list(self._standings)]:
+        enabled = [name for name, standing in self._standings.items() if standing.enabled]
+        for names in [preferences(row, self._standings) for row in rows] or [enabled]:
             first = next((at for at, name in enumerate(names) if self._standings[name].share == 1), len(names))
             wanted.update(names[:first])
         self._health.seek(wanted)

@@ -224,7 +224,7 @@ def _cap(row: Delivery, facts: Facts) -> Gate:
         name for name, problem in facts.providers.items() if not problem and (name not in caps or caps[name].left)
     ]
     spent = {name: cap.most for name, cap in caps.items() if not cap.left}
-    if row["state"] != State.PENDING or row.get("test") or usable or not spent:
+    if row["state"] != State.PENDING or usable or not spent:
         return Gate("cap", title, False, "No provider's cap of the day is in its way.")
     said = " ".join(f"{name.capitalize()} has had all its {most:,} calls of today." for name, most in spent.items())
     until = day_after(facts.now)
@@ -234,7 +234,7 @@ def _cap(row: Delivery, facts: Facts) -> Gate:
 def _breaker(row: Delivery, facts: Facts) -> Gate:
     title = "A provider takes mail"
     usable = [name for name, problem in facts.providers.items() if not problem]
-    if row["state"] != State.PENDING or row.get("test") or usable or not facts.providers:
+    if row["state"] != State.PENDING or usable or not facts.providers:
         return Gate("breaker", title, False, f"{(usable or [_provider(row)])[0].capitalize()} takes mail.")
     said = " ".join(_sentence(name.capitalize(), problem) for name, problem in facts.providers.items())
     return Gate("breaker", title, True, f"No provider that may carry it takes mail. {said}")

@@ -6,6 +6,7 @@ between the levels: `FENCEPOST_SENDER__SEATS`), and for any of them a file named
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
@@ -60,6 +61,7 @@ __all__ = [
     "Simulator",
     "Smtp",
     "load",
+    "load_or_end",
     "masked",
 ]
 
@@ -109,6 +111,15 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     if problems:
         raise Misconfigured("the settings can't be used:\n  " + "\n  ".join(problems))
     return settings
+
+
+def load_or_end(program: str) -> Settings:
+    """The effective settings of this process; where they can't be used it says why and ends, with status 2."""
+    try:
+        return load()
+    except Misconfigured as error:
+        sys.stderr.write(f"{program}: {error}\n")
+        raise SystemExit(2) from None
 
 
 def masked(settings: Settings) -> dict[str, Any]:
