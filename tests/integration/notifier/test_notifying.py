@@ -80,6 +80,34 @@ def test_what_providers_tell_without_a_change_of_state_is_told_as_well(
     assert event["data"] == about
 
 
+def test_an_event_whose_provider_has_a_fast_clock_is_told_at_once(
+    office: Office, start_notifier: StartsNotifier, consumer: Consumers
+) -> None:
+    start_notifier()
+    there = consumer()
+    office.endpoint(there.url)
+    eventually(office.is_followed)
+    now = milliseconds(datetime.now(UTC))
+    opened = Event("ev-1", "mailgun", EventKind.OPENED, now + timedelta(hours=1), "eml_1", 1, None)
+    assert office.store.events.insert(opened, "local", now, timedelta(days=1))
+    [told] = eventually(lambda: there.told)
+    assert datetime.fromisoformat(json.loads(told.body)["timestamp"]) == now, "when it came, which is not after now"
+
+
+def test_a_message_that_cannot_be_read_keeps_no_other_waiting(
+    office: Office, start_notifier: StartsNotifier, consumer: Consumers
+) -> None:
+    process = start_notifier()
+    there = consumer()
+    endpoint = office.endpoint(there.url)
+    eventually(office.is_followed)
+    broken = {"_id": "whm_1", "owner_id": "local", "webhook_id": endpoint.id, "state": "pending", "attempt_no": 0}
+    office.store.database.webhook_messages.insert_one({**broken, "next_attempt_at": datetime(2026, 1, 1, tzinfo=UTC)})
+    eventually(lambda: "KeyError" in process.log.read_text())
+    email_id = office.accepted()
+    eventually(lambda: there.of(email_id))
+
+
 def test_both_secrets_sign_while_one_takes_over_from_the_other(
     office: Office, start_notifier: StartsNotifier, consumer: Consumers
 ) -> None:
