@@ -10,9 +10,12 @@ import pytest
 import requests
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from fencepost import webhooks
 from fencepost.events import Event, EventKind
+from fencepost.providers.transport import Transport
 from fencepost.schedules import milliseconds
-from fencepost.webhooks import MessageState, Secret, rotated
+from fencepost.webhooks import MessageState, News, Secret, rotated
+from notifier.calling import attempt, call_once
 from tests.integration.notifier.conftest import Office, StartsNotifier
 from tests.support.endpoint import Consumer, Told
 from tests.support.eventually import eventually
@@ -239,6 +242,48 @@ def test_an_address_that_is_not_public_is_never_called(
     assert there.told == []
 
 
+def test_a_call_goes_to_the_address_that_was_looked_at_under_the_name_that_was_given(
+    office: Office, consumer: Consumers
+) -> None:
+    """No server of names knows this one: whoever asked again would not arrive."""
+    there = consumer()
+    endpoint = office.endpoint(there.url.replace("127.0.0.1", "hooks.nobody-knows.example"))
+    message = webhooks.message(endpoint, News("local", "email.opened", datetime.now(UTC), "eml_1", "k", {}))
+    transport = Transport(connections=1)
+    result = attempt(
+        message,
+        endpoint,
+        datetime.now(UTC),
+        lambda _: ["127.0.0.1"],
+        lambda request: call_once(transport, request, 10),
+        loopback=True,
+    )
+    transport.close()
+    assert result.well, result.answer
+    [told] = there.told
+    assert told.headers["host"] == endpoint.url.split("/")[2]
+
+
+def test_an_answer_is_read_to_64_kib_and_no_further(
+    office: Office, start_notifier: StartsNotifier, consumer: Consumers
+) -> None:
+    start_notifier()
+    talkative, endless = consumer(lambda _: 200), consumer(lambda _: 200)
+    talkative.says, endless.says = b"x" * 65_536, b"x" * 5_000_000
+    endpoints = [office.endpoint(each.url) for each in (talkative, endless)]
+    eventually(office.is_followed)
+    office.accepted()
+
+    def ended(webhook_id: str) -> list[tuple[int | None, int]]:
+        page = office.store.webhook_messages.page_of(webhook_id, 1, None)
+        return [(each["status"], len(each["answer"])) for message in page.items for each in message.attempts]
+
+    [(status, length)] = eventually(lambda: ended(endpoints[0].id))
+    assert (status, length <= 1000) == (200, True)
+    [(status, length), *_] = eventually(lambda: ended(endpoints[1].id))
+    assert (status, length <= 1000) == (None, True), "nobody can make us hold more"
+
+
 @pytest.mark.parametrize("place", ["N1.before", "N1.after", "N2.after"])
 def test_a_notifier_that_is_killed_is_followed_and_repetitions_have_the_same_id(
     office: Office, start_notifier: StartsNotifier, consumer: Consumers, place: str
@@ -288,9 +333,22 @@ def test_a_history_that_is_lost_is_told_as_far_as_it_still_shows(
 def test_of_two_notifiers_one_reads_and_both_send(
     office: Office, start_notifier: StartsNotifier, consumer: Consumers
 ) -> None:
-    there = consumer()
+    together, met = threading.Barrier(2), threading.Event()
+
+    def answer(_: Told) -> int:
+        """Two at a time, of which a notifier makes one."""
+        if not met.is_set():
+            try:
+                together.wait(4)
+            except threading.BrokenBarrierError:
+                together.reset()
+                return 503
+            met.set()
+        return 204
+
+    there = consumer(answer)
     office.endpoint(there.url)
-    both = [start_notifier(), start_notifier()]
+    both = [start_notifier(FENCEPOST_NOTIFIER__SEATS_PER_ENDPOINT="1") for _ in range(2)]
 
     def reading() -> list[float]:
         return [metric(process.url, "fencepost_webhook_reading") for process in both]
@@ -298,7 +356,8 @@ def test_of_two_notifiers_one_reads_and_both_send(
     eventually(lambda: sorted(reading()) == [0.0, 1.0])
     eventually(office.is_followed)
     email_ids = [office.accepted() for _ in range(50)]
-    eventually(lambda: all(there.of(email_id) for email_id in email_ids), seconds=20)
+    eventually(lambda: all(there.of(email_id) for email_id in email_ids), seconds=30)
+    assert met.is_set()
     assert len({told.id for told in there.told}) == 50
     reader = both[reading().index(1.0)]
     reader.kill()
