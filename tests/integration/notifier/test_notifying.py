@@ -268,9 +268,9 @@ def test_an_answer_is_read_to_64_kib_and_no_further(
     office: Office, start_notifier: StartsNotifier, consumer: Consumers
 ) -> None:
     start_notifier()
-    talkative, endless = consumer(lambda _: 200), consumer(lambda _: 200)
-    talkative.says, endless.says = b"x" * 65_536, b"x" * 5_000_000
-    endpoints = [office.endpoint(each.url) for each in (talkative, endless)]
+    fitting, longer = consumer(lambda _: 200), consumer(lambda _: 200)
+    fitting.says, longer.says = b"x" * 65_536, b"x" * 65_537
+    endpoints = [office.endpoint(each.url) for each in (fitting, longer)]
     eventually(office.is_followed)
     office.accepted()
 
