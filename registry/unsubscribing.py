@@ -3,7 +3,7 @@ button does, in the page or in a mail program (RFC 8058)."""
 
 from html import escape
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, request
 
 from fencepost.logs import get_logger
 from fencepost.schedules import milliseconds
@@ -51,11 +51,10 @@ button:focus-visible {{ outline: 3px solid var(--ink); outline-offset: 2px; }}
 @bp.get(PATH + "<token>")
 @public("recipients have no key: the link in their mail is signed")
 def ask(token: str) -> Response:
-    """Whether they mean it.
-
-    :raise 404: this is no link of ours.
-    """
+    """Whether they mean it."""
     wish = _wish(parts(), token)
+    if wish is None:
+        return _no_link()
     button = '<form method="post"><button type="submit">Unsubscribe</button></form>'
     said = f"<p>No more of this mail will be sent to <strong>{escape(wish.email)}</strong>.</p>"
     return _page("Unsubscribe?", said + button)
@@ -64,12 +63,11 @@ def ask(token: str) -> Response:
 @bp.post(PATH + "<token>")
 @public("recipients have no key: the link in their mail is signed")
 def unsubscribe(token: str) -> Response:
-    """Suppress the mail that goes to many for this address: at the first press, and no less at the second.
-
-    :raise 404: this is no link of ours.
-    """
+    """Suppress the mail that goes to many for this address: at the first press, and no less at the second."""
     p = parts()
     wish = _wish(p, token)
+    if wish is None:
+        return _no_link()
     how = "one click" if request.form.get("List-Unsubscribe") == "One-Click" else "the page"
     detail = f"Unsubscribed by {how} in {wish.delivery_id}."
     if p.store.suppressions.add(
@@ -82,11 +80,16 @@ def unsubscribe(token: str) -> Response:
     )
 
 
-def _wish(p: Parts, token: str) -> Wish:
-    wish = p.texts.links(p.store, p.settings.public_url).read(token)
-    if wish is None:
-        abort(404, "This is not a link of ours, or a part of it is missing. Copy the whole of it from the mail.")
-    return wish
+def _wish(p: Parts, token: str) -> Wish | None:
+    """None: this is no link of ours."""
+    return p.texts.links(p.store, p.settings.public_url).read(token)
+
+
+def _no_link() -> Response:
+    said = "It is none of ours, or a part of it is missing. Copy the whole of it from the mail."
+    answer = _page("This link leads nowhere", f"<p>{said}</p>")
+    answer.status_code = 404
+    return answer
 
 
 def _page(title: str, body: str) -> Response:
