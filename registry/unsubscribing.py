@@ -3,7 +3,7 @@ button does, in the page or in a mail program (RFC 8058)."""
 
 from html import escape
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, abort, request
 
 from fencepost.logs import get_logger
 from fencepost.schedules import milliseconds
@@ -51,7 +51,10 @@ button:focus-visible {{ outline: 3px solid var(--ink); outline-offset: 2px; }}
 @bp.get(PATH + "<token>")
 @public("recipients have no key: the link in their mail is signed")
 def ask(token: str) -> Response:
-    """Whether they mean it."""
+    """Whether they mean it.
+
+    :raise 404: this is no link of ours.
+    """
     wish = _wish(parts(), token)
     if wish is None:
         return _no_link()
@@ -63,7 +66,10 @@ def ask(token: str) -> Response:
 @bp.post(PATH + "<token>")
 @public("recipients have no key: the link in their mail is signed")
 def unsubscribe(token: str) -> Response:
-    """Suppress the mail that goes to many for this address: at the first press, and no less at the second."""
+    """Suppress the mail that goes to many for this address: at the first press, and no less at the second.
+
+    :raise 404: this is no link of ours.
+    """
     p = parts()
     wish = _wish(p, token)
     if wish is None:
@@ -86,7 +92,10 @@ def _wish(p: Parts, token: str) -> Wish | None:
 
 
 def _no_link() -> Response:
-    said = "It is none of ours, or a part of it is missing. Copy the whole of it from the mail."
+    """A page for people; programs are told as of any other error."""
+    said = "It is not a link of ours, or a part of it is missing. Copy the whole of it from the mail."
+    if request.accept_mimetypes.best_match(["application/problem+json", "text/html"]) != "text/html":
+        abort(404, said)
     answer = _page("This link leads nowhere", f"<p>{said}</p>")
     answer.status_code = 404
     return answer
