@@ -7,7 +7,7 @@ import click
 from cli.client import Client, path
 from cli.output import Column, Output
 from cli.remote import paged, remote
-from cli.values import INSTANT, given
+from cli.values import INSTANT, KEY, given
 
 
 @click.group()
@@ -38,7 +38,7 @@ def create_key(client: Client, out: Output, name: str, scopes: tuple[str, ...], 
 
 
 @keys.command("revoke")
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="ID", type=KEY)
 @remote
 def revoke_key(client: Client, out: Output, key_id: str) -> None:
     """Revoke a key: within a second it opens nothing any more."""

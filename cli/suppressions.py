@@ -7,7 +7,7 @@ import click
 from cli.client import Client, path
 from cli.output import Column, Output
 from cli.remote import paged, remote
-from cli.values import given
+from cli.values import SUPPRESSION, given
 
 _REASON = click.Choice(["bounce", "complaint", "unsubscribe", "manual"])
 _SCOPE = click.Choice(["all", "bulk"])
@@ -41,7 +41,7 @@ def add_suppression(client: Client, out: Output, email: str, detail: str | None,
 
 
 @suppressions.command("remove")
-@click.argument("suppression_id", metavar="ID")
+@click.argument("suppression_id", metavar="ID", type=SUPPRESSION)
 @remote
 def remove_suppression(client: Client, out: Output, suppression_id: str) -> None:
     """Let an address get mail again."""

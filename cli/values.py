@@ -9,7 +9,15 @@ import click
 
 _UNITS: Final[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d{1,9})([smhd]?)")
-_KINDS: Final[Mapping[str, str]] = {"eml": "an email", "sch": "a schedule", "bat": "a batch"}
+_KINDS: Final[Mapping[str, str]] = {
+    "eml": "an email",
+    "sch": "a schedule",
+    "bat": "a batch",
+    "key": "a key",
+    "sup": "a suppression",
+    "whk": "a webhook",
+    "whm": "a message",
+}
 
 
 class Id(click.ParamType[str]):
@@ -72,6 +80,7 @@ class Pair(click.ParamType[tuple[str, str]]):
 
 EMAIL, SCHEDULE, BATCH = Id("eml"), Id("sch"), Id("bat")
 EMAIL_OR_SCHEDULE, EMAIL_OR_BATCH = Id("eml", "sch"), Id("eml", "bat")
+KEY, SUPPRESSION, WEBHOOK, WEBHOOK_MESSAGE = Id("key"), Id("sup"), Id("whk"), Id("whm")
 SECONDS, INSTANT, PAIR, HEADER = Seconds(), Instant(), Pair(), Pair(":")
 
 

@@ -7,9 +7,9 @@ import click
 from cli.client import Client, path
 from cli.output import Column, Output
 from cli.remote import paged, remote
-from cli.values import given
+from cli.values import WEBHOOK, WEBHOOK_MESSAGE, given
 
-_ID = click.argument("webhook_id", metavar="ID")
+_ID = click.argument("webhook_id", metavar="ID", type=WEBHOOK)
 
 
 @click.group()
@@ -67,7 +67,7 @@ def log_of_webhook(client: Client, out: Output, webhook_id: str, most: int | Non
 
 @webhooks.command("replay")
 @_ID
-@click.argument("message_id", metavar="MESSAGE")
+@click.argument("message_id", metavar="MESSAGE", type=WEBHOOK_MESSAGE)
 @remote
 def replay_webhook(client: Client, out: Output, webhook_id: str, message_id: str) -> None:
     """Tell it once more what is in its log."""

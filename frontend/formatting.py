@@ -47,13 +47,15 @@ def parse(value: str) -> datetime:
 
 
 def when(value: str | None, style: str = "minute") -> str | Markup:
-    """`Tue 1 Dec 2026, 09:00 UTC`, as a <time>. `style`: minute, second, day, or milli for the time of day alone."""
+    """`Tue 1 Dec 2026, 09:00 UTC`, as a <time>. `style`: minute, second, day, milli for the time of day alone, or within for a place
+    in a sentence."""
     if not value:
         return "–"
     instant = parse(value)
     text = {
         "minute": f"{_day(instant)}, {instant:%H:%M} UTC",
         "second": f"{_day(instant)}, {instant:%H:%M:%S} UTC",
+        "within": f"{instant:%H:%M:%S} UTC on {_day(instant)}",
         "day": _day(instant),
         "milli": f"{instant:%H:%M:%S}.{instant.microsecond // 1000:03d} UTC",
     }[style]
@@ -63,7 +65,7 @@ def when(value: str | None, style: str = "minute") -> str | Markup:
 def with_times(text: str) -> Markup:
     """A sentence of the API in which each instant is written as the pages write them."""
     parts = _INSTANT.split(text)
-    return Markup("").join(when(part, "second") if number % 2 else part for number, part in enumerate(parts))
+    return Markup("").join(when(part, "within") if number % 2 else part for number, part in enumerate(parts))
 
 
 def relative(value: str | None, now: datetime, style: str = "ago") -> str | Markup:

@@ -93,7 +93,7 @@ class Follower:
         )
         detail = (
             f"Webhooks: the database no longer has all that changed since {progress.read_until:%Y-%m-%d %H:%M:%S} UTC. Endpoints"
-            " were told of the state that each mail is in; states that it went through in between were not told."
+            " were told of the state that each mail is in, some for the second time; states in between were not told."
         )
         self._store.cluster.raise_alarm(HISTORY_LOST, detail, self._store.now())
         start = self._store.changes.now()

@@ -16,6 +16,8 @@ def news_of(change: Change) -> News:
     """What happened. Read again from the record, the same change gives the same key."""
     row, at = change.row, milliseconds(change.at)
     if change.collection == "events":
+        # Not after it came, however fast its provider's clock is: a message is due from when it happened.
+        at = min(at, milliseconds(row["created_at"]))
         details = {name: row[field] for field, name in _OF_EVENT.items() if row.get(field) is not None}
         data = {"email_id": row["delivery_id"], "provider": row["provider"], **details}
         return News(row["owner_id"], f"email.{change.state}", at, row["delivery_id"], str(row["_id"]), data)

@@ -64,6 +64,8 @@ class Dispatcher:
                     self._outages.over("mongodb")
                 except Unreachable as error:
                     self._outages.note(error)
+                except Exception:  # such as a message that can't be read: it is put off, and the others are sent
+                    log.exception("A webhook could not be taken; the next one is.", action="webhook.failed")
                 self.beaten_at = self._clock.steady()
                 self._wake.wait(self._options.poll_seconds)
         for transport in self._spare:

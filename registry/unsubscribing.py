@@ -56,6 +56,8 @@ def ask(token: str) -> Response:
     :raise 404: this is no link of ours.
     """
     wish = _wish(parts(), token)
+    if wish is None:
+        return _no_link()
     button = '<form method="post"><button type="submit">Unsubscribe</button></form>'
     said = f"<p>No more of this mail will be sent to <strong>{escape(wish.email)}</strong>.</p>"
     return _page("Unsubscribe?", said + button)
@@ -70,6 +72,8 @@ def unsubscribe(token: str) -> Response:
     """
     p = parts()
     wish = _wish(p, token)
+    if wish is None:
+        return _no_link()
     how = "one click" if request.form.get("List-Unsubscribe") == "One-Click" else "the page"
     detail = f"Unsubscribed by {how} in {wish.delivery_id}."
     if p.store.suppressions.add(
@@ -82,11 +86,19 @@ def unsubscribe(token: str) -> Response:
     )
 
 
-def _wish(p: Parts, token: str) -> Wish:
-    wish = p.texts.links(p.store, p.settings.public_url).read(token)
-    if wish is None:
-        abort(404, "This is not a link of ours, or a part of it is missing. Copy the whole of it from the mail.")
-    return wish
+def _wish(p: Parts, token: str) -> Wish | None:
+    """None: this is no link of ours."""
+    return p.texts.links(p.store, p.settings.public_url).read(token)
+
+
+def _no_link() -> Response:
+    """A page for people; programs are told as of any other error."""
+    said = "It is not a link of ours, or a part of it is missing. Copy the whole of it from the mail."
+    if request.accept_mimetypes.best_match(["application/problem+json", "text/html"]) != "text/html":
+        abort(404, said)
+    answer = _page("This link leads nowhere", f"<p>{said}</p>")
+    answer.status_code = 404
+    return answer
 
 
 def _page(title: str, body: str) -> Response:

@@ -86,6 +86,7 @@ class MailReports:
         else:
             stages.append({"$unwind": "$cells"})
             if key == _FIELDS["tag"]:
+                stages.append({"$set": {"cells.tags": {"$setUnion": ["$cells.tags", []]}}})  # a mail may name one twice
                 stages.append({"$unwind": {"path": "$cells.tags", "preserveNullAndEmptyArrays": True}})
                 key = {"$ifNull": ["$cells.tags", None]}
             sums = {name: {"$sum": f"$cells.counts.{name}"} for name in COUNTS}

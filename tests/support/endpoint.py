@@ -37,6 +37,7 @@ class Consumer:
     def __init__(self, answer: Callable[[Told], int] = lambda _: 204) -> None:
         self.told: list[Told] = []
         self.answer = answer
+        self.says = b"said"
         consumer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,9 +50,10 @@ class Consumer:
                     self.send_response(status)
                     if status in (301, 302, 307, 308):
                         self.send_header("Location", "/elsewhere")
-                    self.send_header("Content-Length", "4" if status != 204 else "0")
+                    says = consumer.says if status != 204 else b""
+                    self.send_header("Content-Length", str(len(says)))
                     self.end_headers()
-                    self.wfile.write(b"said" if status != 204 else b"")
+                    self.wfile.write(says)
                 except OSError:
                     pass  # the caller has gone
 

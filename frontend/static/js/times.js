@@ -18,6 +18,12 @@
     return (instant.getFullYear() === now.getFullYear() ? day : dayAndYear).format(instant).replace(",", "");
   };
 
+  // Within a sentence, behind "at" or "until": 09:00:00 tomorrow, 09:00:00 on Mon 30 Nov.
+  const within = (instant) => {
+    const said = dayOf(instant);
+    return `${seconds.format(instant)} ${said.includes(" ") ? `on ${said}` : said.toLowerCase()}`;
+  };
+
   // The same words as distance(), lateness() and span() of formatting.py.
   const distance = (millis, style) => {
     const away = Math.abs(millis) / 1000;
@@ -36,6 +42,7 @@
       const style = time.dataset.when;
       if (!time.title) time.title = `${instant.toISOString().slice(0, 19).replace("T", " ")} UTC, shown in ${zone}`;
       time.textContent = style === "milli" ? `${seconds.format(instant)}.${String(instant.getMilliseconds()).padStart(3, "0")}`
+        : style === "within" ? within(instant)
         : style === "day" ? dayOf(instant) : `${dayOf(instant)}, ${(style === "second" ? seconds : minutes).format(instant)}`;
     }
   };

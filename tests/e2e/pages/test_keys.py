@@ -69,6 +69,7 @@ def test_a_key_is_made_copied_used_and_revoked(tab: Page, site: Site, secrets: d
     tab.get_by_label("Name").fill("Shop")
     tab.get_by_role("button", name="Make the key").click()
     expect(tab.locator(".field-error")).to_contain_text("Tick at least one")
+    expect(tab.get_by_label("Send mail, and decide about it")).to_be_focused()
     tab.get_by_label("Read schedules").check()
     tab.get_by_label("Send mail, and decide about it").check()
     tab.get_by_label("It expires").select_option("In 30 days")

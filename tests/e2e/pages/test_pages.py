@@ -225,6 +225,23 @@ def test_a_schedule_is_run_paused_resumed_deleted_and_restored(tab: Page, site: 
     assert len(site.mails(schedule)) == 1
 
 
+def test_a_name_without_a_place_to_break_makes_no_page_scroll_sideways(tab: Page, site: Site) -> None:
+    schedule = site.schedule("Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenhersteller")
+    tab.set_viewport_size({"width": 360, "height": 900})
+    for place in ("", "/edit", "/pause", "/delete", "/backfill", "/explain"):
+        tab.goto(f"/schedules/{schedule['id']}{place}")
+        assert not tab.evaluate("document.documentElement.scrollWidth > innerWidth"), place
+
+
+def test_an_instant_within_a_sentence_is_part_of_it(tab: Page, site: Site) -> None:
+    schedule = site.schedule("New")
+    tab.goto(f"/schedules/{schedule['id']}/explain?at=2020-01-01T09:00:00")
+    verdict = tab.get_by_text("The schedule was written at")
+    expect(verdict).to_have_text(
+        re.compile(r"^The schedule was written at \d\d:\d\d:\d\d (today|yesterday), which is later\.$")
+    )
+
+
 def test_missed_runs_are_counted_then_made_up_for_once(tab: Page, site: Site) -> None:
     schedule = site.schedule("Missed", {"type": "cron", "expression": "0 9 * * *", "timezone": "Europe/Berlin"})
     yesterday = datetime.now(ZoneInfo("Europe/Berlin")).date() - timedelta(days=1)

@@ -59,6 +59,24 @@ def test_the_status_tells_what_to_do_next(answer: Any, status: int, sentence: st
     assert len(stub.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (("mails", "show", "ann"), "an email (eml_ and 26 characters)"),
+        (("schedule", "show", EMAIL), "a schedule (sch_ and 26 characters)"),
+        (("keys", "revoke", "shop"), "a key (key_ and 26 characters)"),
+        (("suppressions", "remove", "ann@example.com"), "a suppression (sup_ and 26 characters)"),
+        (("webhooks", "log", "shop"), "a webhook (whk_ and 26 characters)"),
+        (("webhooks", "replay", EMAIL.replace("eml", "whk"), EMAIL), "a message (whm_ and 26 characters)"),
+    ],
+)
+def test_what_is_no_id_is_said_before_anybody_is_asked(arguments: tuple[str, ...], wanted: str, stub: Stub) -> None:
+    ran = stub.run(*arguments)
+    assert ran.exit_code == 2
+    assert f"is not the id of {wanted}" in " ".join(ran.stderr.split())
+    assert stub.asked == []
+
+
 def test_a_registry_that_is_not_there_is_3_with_its_address_but_no_password() -> None:
     told: list[str] = []
     with (

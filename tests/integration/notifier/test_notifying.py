@@ -10,9 +10,12 @@ import pytest
 import requests
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from fencepost import webhooks
 from fencepost.events import Event, EventKind
+from fencepost.providers.transport import Transport
 from fencepost.schedules import milliseconds
-from fencepost.webhooks import MessageState, Secret, rotated
+from fencepost.webhooks import MessageState, News, Secret, rotated
+from notifier.calling import attempt, call_once
 from tests.integration.notifier.conftest import Office, StartsNotifier
 from tests.support.endpoint import Consumer, Told
 from tests.support.eventually import eventually
@@ -78,6 +81,34 @@ def test_what_providers_tell_without_a_change_of_state_is_told_as_well(
     assert event["type"] == "email.opened"
     about = {"email_id": "eml_1", "provider": "mailgun", "detail": "Mozilla/5.0", "machine": True, "test": False}
     assert event["data"] == about
+
+
+def test_an_event_whose_provider_has_a_fast_clock_is_told_at_once(
+    office: Office, start_notifier: StartsNotifier, consumer: Consumers
+) -> None:
+    start_notifier()
+    there = consumer()
+    office.endpoint(there.url)
+    eventually(office.is_followed)
+    now = milliseconds(datetime.now(UTC))
+    opened = Event("ev-1", "mailgun", EventKind.OPENED, now + timedelta(hours=1), "eml_1", 1, None)
+    assert office.store.events.insert(opened, "local", now, timedelta(days=1))
+    [told] = eventually(lambda: there.told)
+    assert datetime.fromisoformat(json.loads(told.body)["timestamp"]) == now, "when it came, which is not after now"
+
+
+def test_a_message_that_cannot_be_read_keeps_no_other_waiting(
+    office: Office, start_notifier: StartsNotifier, consumer: Consumers
+) -> None:
+    process = start_notifier()
+    there = consumer()
+    endpoint = office.endpoint(there.url)
+    eventually(office.is_followed)
+    broken = {"_id": "whm_1", "owner_id": "local", "webhook_id": endpoint.id, "state": "pending", "attempt_no": 0}
+    office.store.database.webhook_messages.insert_one({**broken, "next_attempt_at": datetime(2026, 1, 1, tzinfo=UTC)})
+    eventually(lambda: "KeyError" in process.log.read_text())
+    email_id = office.accepted()
+    eventually(lambda: there.of(email_id))
 
 
 def test_both_secrets_sign_while_one_takes_over_from_the_other(
@@ -211,6 +242,48 @@ def test_an_address_that_is_not_public_is_never_called(
     assert there.told == []
 
 
+def test_a_call_goes_to_the_address_that_was_looked_at_under_the_name_that_was_given(
+    office: Office, consumer: Consumers
+) -> None:
+    """No server of names knows this one: whoever asked again would not arrive."""
+    there = consumer()
+    endpoint = office.endpoint(there.url.replace("127.0.0.1", "hooks.nobody-knows.example"))
+    message = webhooks.message(endpoint, News("local", "email.opened", datetime.now(UTC), "eml_1", "k", {}))
+    transport = Transport(connections=1)
+    result = attempt(
+        message,
+        endpoint,
+        datetime.now(UTC),
+        lambda _: ["127.0.0.1"],
+        lambda request: call_once(transport, request, 10),
+        loopback=True,
+    )
+    transport.close()
+    assert result.well, result.answer
+    [told] = there.told
+    assert told.headers["host"] == endpoint.url.split("/")[2]
+
+
+def test_an_answer_is_read_to_64_kib_and_no_further(
+    office: Office, start_notifier: StartsNotifier, consumer: Consumers
+) -> None:
+    start_notifier()
+    fitting, longer = consumer(lambda _: 200), consumer(lambda _: 200)
+    fitting.says, longer.says = b"x" * 65_536, b"x" * 65_537
+    endpoints = [office.endpoint(each.url) for each in (fitting, longer)]
+    eventually(office.is_followed)
+    office.accepted()
+
+    def ended(webhook_id: str) -> list[tuple[int | None, int]]:
+        page = office.store.webhook_messages.page_of(webhook_id, 1, None)
+        return [(each["status"], len(each["answer"])) for message in page.items for each in message.attempts]
+
+    [(status, length)] = eventually(lambda: ended(endpoints[0].id))
+    assert (status, length <= 1000) == (200, True)
+    [(status, length), *_] = eventually(lambda: ended(endpoints[1].id))
+    assert (status, length <= 1000) == (None, True), "nobody can make us hold more"
+
+
 @pytest.mark.parametrize("place", ["N1.before", "N1.after", "N2.after"])
 def test_a_notifier_that_is_killed_is_followed_and_repetitions_have_the_same_id(
     office: Office, start_notifier: StartsNotifier, consumer: Consumers, place: str
@@ -260,9 +333,22 @@ def test_a_history_that_is_lost_is_told_as_far_as_it_still_shows(
 def test_of_two_notifiers_one_reads_and_both_send(
     office: Office, start_notifier: StartsNotifier, consumer: Consumers
 ) -> None:
-    there = consumer()
+    together, met = threading.Barrier(2), threading.Event()
+
+    def answer(_: Told) -> int:
+        """Two at a time, of which a notifier makes one."""
+        if not met.is_set():
+            try:
+                together.wait(4)
+            except threading.BrokenBarrierError:
+                together.reset()
+                return 503
+            met.set()
+        return 204
+
+    there = consumer(answer)
     office.endpoint(there.url)
-    both = [start_notifier(), start_notifier()]
+    both = [start_notifier(FENCEPOST_NOTIFIER__SEATS_PER_ENDPOINT="1") for _ in range(2)]
 
     def reading() -> list[float]:
         return [metric(process.url, "fencepost_webhook_reading") for process in both]
@@ -270,7 +356,8 @@ def test_of_two_notifiers_one_reads_and_both_send(
     eventually(lambda: sorted(reading()) == [0.0, 1.0])
     eventually(office.is_followed)
     email_ids = [office.accepted() for _ in range(50)]
-    eventually(lambda: all(there.of(email_id) for email_id in email_ids), seconds=20)
+    eventually(lambda: all(there.of(email_id) for email_id in email_ids), seconds=30)
+    assert met.is_set()
     assert len({told.id for told in there.told}) == 50
     reader = both[reading().index(1.0)]
     reader.kill()

@@ -245,6 +245,13 @@ def test_a_list_larger_than_one_document_is_counted_in_parts(
     assert report(api)["counts"]["sent"] == 5
 
 
+def test_a_mail_that_has_a_tag_twice_counts_once_under_it(api: Api, store: Store, count: Count) -> None:
+    store.deliveries.insert([mail(NOW, tags=["news", "news", "b"])])
+    count()
+    found = report(api, group="tag")
+    assert {each["key"]: each["counts"]["sent"] for each in found["data"]} == {"news": 1, "b": 1}
+
+
 def test_schedules_are_named_and_the_most_mail_comes_first(api: Api, store: Store, count: Count) -> None:
     schedule = api.create(name="Newsletter")
     store.deliveries.insert([mail(NOW), *(mail(NOW, schedule_id=schedule["id"]) for _ in range(3))])

@@ -85,6 +85,10 @@ def test_a_link_that_was_touched_is_none_of_ours(api: Api, store: Store) -> None
         "/unsubscribe/é.é",
     ):
         assert api.client.post(forged).status_code == 404
+    as_browsers_ask = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    shown = api.client.get(link[:-9], headers=as_browsers_ask)
+    assert (shown.status_code, shown.mimetype) == (404, "text/html"), "whoever follows a link that was cut is a person"
+    assert "Copy the whole of it from the mail" in shown.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("change", [{"bulk": False}, {"to": ["ann@example.com", "bob@example.com"], "together": True}])
