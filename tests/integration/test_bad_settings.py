@@ -12,7 +12,7 @@ PROGRAMS = ("registry", "sender", "auditor", "notifier", "frontend", "simulator"
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_with_bad_settings_names_them_and_ends(program: str) -> None:
     environment = {**os.environ, "FENCEPOST_PROVIDERS__ORDER": "mailgun,pigeon", "FENCEPOST_REDIS__URL_": "x"}
-    ran = subprocess.run(  # noqa: S603 - our own program
+    ran = subprocess.run(
         [sys.executable, "-m", program], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 2, ran.stderr
