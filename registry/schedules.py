@@ -66,13 +66,19 @@ def create_schedule(header: IdempotencyKey) -> Response:
     It is active at once.
     """
     p = parts()
-    return answer_once(p, header.idempotency_key, lambda: ids.new_id(ids.SCHEDULE), lambda new_id: _create(p, new_id))
+    key = header.idempotency_key
+
+    def act(schedule_id: str) -> Reply:
+        if key is not None:
+            with suppress(NotFound):
+                # A request with this key had come so far before it broke off; its instants may have passed since.
+                return _created(p, p.store.schedules.get(owner(), schedule_id))
+        return _create(p, schedule_id)
+
+    return answer_once(p, key, lambda: ids.new_id(ids.SCHEDULE), act)
 
 
 def _create(p: Parts, schedule_id: str) -> Reply:
-    with suppress(NotFound):
-        # A request with the same Idempotency-Key had come this far before it broke off; its instants may have passed since.
-        return _created(p, p.store.schedules.get(owner(), schedule_id))
     now = milliseconds(p.clock.now())
     definition, rule = read_definition(document(), now)
     refuse_ended(rule, definition, now)
