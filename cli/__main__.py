@@ -52,6 +52,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=STATUSES
 )
+@click.version_option(package_name="fencepost", prog_name="fencepost", message="%(prog)s %(version)s")
 def cli() -> None:
     """Fencepost sends mail once: at once, later, or again and again.
 

@@ -36,6 +36,37 @@ def create_webhook(client: Client, out: Output, address: str, types: tuple[str, 
     out.show(client.post("/webhooks", body), _secret)
 
 
+@webhooks.command("set")
+@_ID
+@click.option("--address", metavar="HTTPS-ADDRESS", help="Where it is told from now on.")
+@click.option("--type", "types", multiple=True, help="What it is told from now on, such as email.bounced.")
+@click.option("--every-type", is_flag=True, help="Tell it everything.")
+@click.option("--description", metavar="TEXT")
+@click.option("--enable/--disable", "enabled", default=None, help="Whether it is told at all.")
+@remote
+def set_webhook(
+    client: Client,
+    out: Output,
+    *,
+    webhook_id: str,
+    address: str | None,
+    types: tuple[str, ...],
+    every_type: bool,
+    description: str | None,
+    enabled: bool | None,
+) -> None:
+    """Change a webhook, switch it off, or on again after it took nothing for days."""
+    if types and every_type:
+        raise click.UsageError("give --type or --every-type, not both")
+    change: dict[str, Any] = {"types": []} if every_type else {}
+    change |= given(url=address, types=list(types), description=description)
+    if enabled is not None:
+        change["enabled"] = enabled
+    if not change:
+        raise click.UsageError("say what to set: --address, --type, --every-type, --description, --enable or --disable")
+    out.show(client.patch(path("webhooks", webhook_id), change), Output.everything)
+
+
 @webhooks.command("test")
 @_ID
 @remote

@@ -1,6 +1,7 @@
 """What commands ask of a registry, and how they show what only some registries answer."""
 
 import base64
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,19 @@ def test_a_report_asks_for_its_days_and_shows_shares(stub: Stub) -> None:
     assert "2026-11-01" in ran.output
     assert "2026-11-02" not in ran.output
     assert "no auditor runs" in ran.output
+
+
+def test_a_webhook_is_switched_on_again_and_told_everything(stub: Stub) -> None:
+    name = "whk_01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    stub.answers = [(200, {"id": name, "enabled": True})]
+    ran = stub.run("webhooks", "set", name, "--enable", "--every-type")
+    assert ran.exit_code == 0, ran.output
+    assert (stub.asked[0].method, stub.asked[0].path) == ("PATCH", f"/webhooks/{name}")
+    assert stub.asked[0].body == {"enabled": True, "types": []}
+    assert stub.run("webhooks", "set", name).exit_code == 2
+    assert stub.run("webhooks", "set", name, "--type", "email.bounced", "--every-type").exit_code == 2
+    assert len(stub.asked) == 1, "nothing is asked without a change"
+
+
+def test_it_says_which_version_it_is(stub: Stub) -> None:
+    assert stub.run("--version").output == f"fencepost {version('fencepost')}\n"
