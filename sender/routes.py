@@ -16,8 +16,9 @@ from sender.passes import Claimed
 
 _AHEAD_SECONDS = 2.0
 """So much mail is claimed ahead of its permits: less than an attempt may take, enough that no permit goes unused."""
-_LOOK_AGAIN = timedelta(seconds=1)
-"""When to look again at mail none of whose providers is usable."""
+_LOOK_AGAIN, _FOR_EACH_BEFORE = timedelta(seconds=1), timedelta(milliseconds=50)
+"""When to look again at mail none of whose providers is usable: later by so much for each that was found before it in the pass, since
+putting off a long backlog every second is all that a database would do."""
 _LOOK_AGAIN_SPENT = timedelta(seconds=30)
 """The same where one has had all its calls of today: that lasts, if nobody changes what is set."""
 _SHORTEST, _LONGEST = 0.25, 30.0
@@ -65,6 +66,7 @@ class Routes:
         self._standings: dict[str, Standing] = {}
         self._claimed: Counter[str] = Counter()
         self._left: dict[str, int] = {}
+        self._stranded = 0
         self.begin()
 
     def begin(self) -> None:
@@ -72,6 +74,7 @@ class Routes:
         self._standings = self._health.standings()
         self._left = {name: each.left for name, each in self._standings.items() if each.left is not None}
         self._claimed = Counter()
+        self._stranded = 0
         for lane, count in self._waiting().items():
             for name, _ in self._lanes.rates(lane):
                 self._claimed[name] += count
@@ -100,8 +103,10 @@ class Routes:
         """The port Router."""
         name = choose(row, self._standings)
         if name is None:
-            names = preferences(row, self._standings)
-            return _LOOK_AGAIN_SPENT if any(self._standings[each].left == 0 for each in names) else _LOOK_AGAIN
+            self._stranded += 1
+            if any(self._standings[each].left == 0 for each in preferences(row, self._standings)):
+                return _LOOK_AGAIN_SPENT
+            return min(_LOOK_AGAIN + (self._stranded - 1) * _FOR_EACH_BEFORE, timedelta(seconds=_LONGEST))
         rates = self._lanes.rates(self._lanes.of(name, sending_domain(definition)))
         for limit, rate in rates:
             self._claimed[limit] += 1
