@@ -12,8 +12,7 @@ from auditor.records import Records
 from auditor.volume import Volume
 from auditor.walk import Beat, Lap, Walk
 from auditor.watermarks import Watermarks
-from fencepost import breaker
-from fencepost.caps import is_alarm
+from fencepost import breaker, caps, failover
 from fencepost.errors import Unreachable
 from fencepost.findings import Finding, Kind, Recorded
 from fencepost.logs import get_logger
@@ -40,6 +39,7 @@ class Rounds:
         """`served` reads which shards a sender holds; it raises Unreachable."""
         options = settings.auditor
         self._settings, self._store, self._gauges, self._shards, self._served = settings, store, gauges, shards, served
+        self._order = settings.providers.order
         self._grace = timedelta(seconds=options.grace_seconds)
         self._histories = Histories(store)
         self._walk = Walk(
@@ -131,9 +131,17 @@ class Rounds:
             served = set(self._served())
         except Unreachable:
             served = None
-        spent = any(is_alarm(str(raised["kind"])) for raised in self._store.cluster.alarms())
-        away = spent or standing.is_away([*rows, *self._store.audits.newest(_MOST)], now)
-        return standing.stuck(rows, now, served, away, patience), served is not None
+        away = standing.is_away([*rows, *self._store.audits.newest(_MOST)], now)
+        spent, closed = self._providers()
+        judged = [row for row in rows if not standing.waits_for_tomorrow(row, spent, closed, self._order)]
+        return standing.stuck(judged, now, served, away, patience), served is not None
+
+    def _providers(self) -> tuple[set[str], set[str]]:
+        """Those that have had all their calls of today, and those that take no mail for another reason."""
+        alarms = {str(raised["kind"]) for raised in self._store.cluster.alarms()}
+        off = {name for name, choice in self._store.providers.choices().items() if not choice.enabled}
+        unwell = {name for name in self._order if failover.alarm(name) in alarms}
+        return {name for name in self._order if caps.alarm(name) in alarms}, unwell | off
 
     def _look_again(self, known: list[Recorded], now: datetime) -> tuple[list[Finding], set[str]]:
         """What of the open findings still stands, in today's words, and the ids of what does not."""

@@ -32,11 +32,18 @@ def is_away(rows: Iterable[Delivery], now: datetime) -> bool:
     return OutcomeKind.ACCEPTED.value not in ended and bool(_PUT_OFF & set(ended))
 
 
+def waits_for_tomorrow(row: Delivery, spent: Collection[str], closed: Collection[str], order: Collection[str]) -> bool:
+    """Whether a pending mail can but wait: of the providers of this order that may carry it at least one has had all its calls of
+    today (`spent`), and any other is `closed` to mail."""
+    names = set(row.get("route") or order).intersection(order)
+    return row["state"] == State.PENDING and not names.isdisjoint(spent) and names <= {*spent, *closed}
+
+
 def stuck(
     rows: Sequence[Delivery], now: datetime, served: Collection[int] | None, away: bool, patience: Patience
 ) -> list[Finding]:
     """One finding for each occurrence with such deliveries. `served` are the shards that a sender holds; None: that is not known.
-    What waits for a sender, or for a provider that is `away` or has had all its calls of today, is late, not stuck."""
+    What waits for a sender or for a provider that is `away` is late, not stuck."""
     of_occurrence: dict[tuple[str, datetime], list[str]] = defaultdict(list)
     for row in rows:
         reason = _why(row, now, served, away, patience)

@@ -31,11 +31,6 @@ def alarm(provider: str) -> str:
     return f"cap.{provider}"
 
 
-def is_alarm(kind: str) -> bool:
-    """Whether it is such an alarm."""
-    return kind.startswith("cap.")
-
-
 def day_of(now: datetime) -> date:
     """The day whose calls are counted now."""
     return now.astimezone(UTC).date()

@@ -167,7 +167,8 @@ class Health:
             return self._known[name].problem(self._clock.steady())
 
     def sync(self) -> None:
-        """Report, and read what all senders know, in one round trip. What can't be reported now is reported later."""
+        """Report, and read what all senders know, in one round trip, and in another what is left of the day where there are caps.
+        What can't be reported now is reported later."""
         self._read_caps()
         with self._syncing:
             now = self._clock.steady()

@@ -124,6 +124,8 @@ def test_mail_that_stands_still_is_named_unless_it_waits_for_a_sender_or_a_provi
     put_off = {"outcome": "unavailable", "ended_at": FIRST + 14 * MINUTE}
     desk.store.database.deliveries.update_one({"schedule_id": one.id}, {"$set": {"attempts": [put_off]}})
     assert Kind.STUCK not in kinds(desk, 15), "the provider is away"
+    desk.store.cluster.raise_alarm("cap.ses", "It has had all its calls of today.", FIRST)
+    assert Kind.STUCK in kinds(desk, 40), "that provider is not one of this mail's"
     desk.store.cluster.raise_alarm("cap.mailgun", "It has had all its calls of today.", FIRST)
     assert Kind.STUCK not in kinds(desk, 40), "its provider is done for today"
     desk.store.cluster.clear_alarm("cap.mailgun")

@@ -146,6 +146,13 @@ def test_while_the_first_request_is_under_way_the_second_is_told_so(parts: Parts
     assert store.database.schedules.count_documents({}) == 1
 
 
+class Dies(IdempotencyKeys):
+    """The process is gone before the answer is on record."""
+
+    def complete(self, scope: str, answer: dict[str, Any]) -> None:
+        raise SystemExit
+
+
 class LosesAnswer(Schedules):
     """Writes, and then the connection breaks."""
 
@@ -171,10 +178,6 @@ def test_a_request_that_broke_off_after_its_write_is_finished_by_its_repetition(
 def test_a_dead_process_keeps_its_key_for_a_moment_only(
     parts: Parts, api: Api, store: Store, clock: MovableClock
 ) -> None:
-    class Dies(IdempotencyKeys):
-        def complete(self, scope: str, answer: dict[str, Any]) -> None:
-            raise SystemExit
-
     dying = create_app(replace(parts, store=replace(store, idempotency=Dies(store.database))))
     with pytest.raises(SystemExit):
         Api(dying.test_client()).call("POST", "/schedules", text(), headers=KEY)
@@ -238,10 +241,6 @@ def test_a_repetition_is_judged_by_the_time_of_the_request_that_broke_off(
     parts: Parts, api: Api, store: Store, clock: MovableClock, path: str, body: Any, status: int
 ) -> None:
     """What it asked for is on record: that the instant has passed meanwhile does not unmake it."""
-
-    class Dies(IdempotencyKeys):
-        def complete(self, scope: str, answer: dict[str, Any]) -> None:
-            raise SystemExit
 
     dying = create_app(replace(parts, store=replace(store, idempotency=Dies(store.database))))
     with pytest.raises(SystemExit):
