@@ -69,6 +69,11 @@
   document.addEventListener("htmx:afterSwap", showTicked);
   window.addEventListener("pageshow", showTicked);
 
+  // What was typed into a search before the scripts were there has been heard by nobody: it is asked for now.
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const field of document.querySelectorAll("form[data-filters] input[type=search]")) if (field.value !== field.defaultValue) field.form.requestSubmit();
+  });
+
   document.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.verb !== "get" || !event.detail.elt.matches("form[data-filters]")) return;
     const parameters = event.detail.parameters;

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from devstack.servers import Servers
 from tests.e2e.pages.conftest import Site, faults_of, serving
@@ -296,6 +296,22 @@ def test_an_address_is_suppressed_found_and_lifted(tab: Page, site: Site) -> Non
     expect(tab.get_by_role("status")).to_contain_text("Lifted")
     tab.goto("/suppressions?q=reader25")
     expect(tab.locator("#results")).to_contain_text("No suppressed address")
+
+
+def test_what_is_typed_into_a_search_before_the_scripts_have_come_is_looked_for(tab: Page, site: Site) -> None:
+    """Someone on a slow line types while the page still loads."""
+    for email in ("early@example.com", "late@example.com"):
+        site.call("POST", "/suppressions", {"email": email, "reason": "complaint"})
+    held: list[Route] = []
+    tab.route("**/htmx.min.js*", lambda route: held.append(route))
+    tab.goto("/suppressions", wait_until="commit")
+    expect(tab.locator(".row-suppression").filter(has_text="late@")).to_be_visible()
+    tab.get_by_label("Address").fill("early@")
+    assert held
+    for script in held:
+        script.continue_()
+    expect(tab.locator(".row-suppression .row-title")).to_have_text(["early@example.com"])
+    expect(tab).to_have_url(re.compile(r"q=early"))
 
 
 def delivered_by(site: Site, name: str) -> bool:
