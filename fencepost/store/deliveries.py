@@ -208,11 +208,11 @@ class Deliveries:
         return result.modified_count
 
     def defer(self, delivery_ids: Collection[str], until: datetime) -> None:
-        """Look at these pending ones again then, not before."""
+        """Look at these pending ones again then, not before; what its owner has put off further since it was read stays so."""
         with answering():
             self.database.deliveries.update_many(
                 {"_id": {"$in": list(delivery_ids)}, "state": "pending"},
-                [{"$set": {"not_before": until, "queue_at": in_turn(until)}}],
+                [{"$set": {"not_before": {"$max": ["$not_before", until]}, "queue_at": in_turn(until)}}],
             )
 
     def cancel_of_schedule(self, schedule_id: str, until: datetime, reason: str) -> list[str]:

@@ -216,7 +216,8 @@ class Deliveries(Scans):
         def run() -> None:
             for name in delivery_ids:
                 if (row := self.rows.get(name)) and row["state"] == "pending":
-                    self._write(row, {**row, "not_before": until, "queue_at": max(row["queue_at"], until)})
+                    later, queue_at = max(row["not_before"], until), max(row["queue_at"], until)
+                    self._write(row, {**row, "not_before": later, "queue_at": queue_at})
 
         yield from command("defer", run)
 

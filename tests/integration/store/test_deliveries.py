@@ -87,6 +87,16 @@ def test_what_its_owner_put_off_between_the_scan_and_the_claim_is_not_claimed(st
     assert (stored(store, put_off)["state"], stored(store, put_off)["not_before"]) == ("pending", later)
 
 
+def test_what_its_owner_put_off_between_the_scan_and_a_look_again_is_not_brought_forward(store: Store) -> None:
+    """A sender that found it, and no provider for it, may have been frozen since."""
+    put_off, other = pending(2)
+    store.deliveries.insert([put_off, other])
+    later, soon = now() + timedelta(days=1), now() + timedelta(seconds=1)
+    assert store.emails.reschedule("local", put_off["_id"], later, later, later)
+    store.deliveries.defer([put_off["_id"], other["_id"]], soon)
+    assert [stored(store, row)["not_before"] for row in (put_off, other)] == [later, soon]
+
+
 def test_what_is_looked_at_again_later_keeps_what_its_priority_is_worth(store: Store) -> None:
     high, normal, low = pending(3)
     for row, priority in ((high, Priority.HIGH), (normal, Priority.NORMAL), (low, Priority.LOW)):
