@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from fencepost.deliveries import State
+from fencepost.deliveries import NOT_SENT, State
 from fencepost.priorities import WEIGHTS
 from fencepost.schedules import milliseconds
 from fencepost.settlements import Author, Settlement
@@ -74,6 +74,16 @@ def _begins_anew(settlement: Settlement) -> bool:
     return settlement.state is State.UNKNOWN or (by_evidence and settlement.state is State.PENDING)
 
 
+_TAKEN = [state.value for state in RANK if state is not State.BOUNCED]
+"""What `tracking.told` is where a provider took the mail. `bounced` may be of one that it took and then refused to send."""
+
+
+def _says_not_sent(settlement: Settlement) -> bool:
+    """Whether it ends the mail, or lets it go on, as if no provider had taken it. A person's word, and a provider's, are the last."""
+    not_sent = settlement.state in (State.PENDING, *NOT_SENT)
+    return not_sent and settlement.author not in (Author.PERSON, Author.PROVIDER)
+
+
 def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Document]:
     """The pipeline for these settlements, one for each of `ids` in order."""
     columns: dict[str, list[Any]] = {
@@ -88,26 +98,33 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         # Joined with null a list is null: then what is there stays, and stays missing where nothing is.
         gained["$mergeObjects"].append({"settlements": {"$ifNull": [settled, "$$this.settlements"]}})
     is_ours = {"$eq": ["$$this.id", "$attempt_id"]}
+    enters: Document = own([settlement.state is State.UNKNOWN for settlement in settlements])
+    begins: Document = own([_begins_anew(settlement) for settlement in settlements])
     expressions: Document = {
         "updated_at": "$$NOW",
+        "state": own(columns.pop("state")),
         "attempts": {"$map": {"input": "$attempts", "in": {"$cond": [is_ours, gained, "$$this"]}}},
     }
     if any(settlement.state is State.ACCEPTED for settlement in settlements):
         # What was told before this is on the row by now, and what is told after this finds it accepted: none is lost.
         is_accepted = own([settlement.state is State.ACCEPTED for settlement in settlements])
-        expressions["state"] = {"$cond": [is_accepted, ACCEPTED, own(columns.pop("state"))]}
+        expressions["state"] = {"$cond": [is_accepted, ACCEPTED, expressions["state"]]}
+    if not_sent := any(map(_says_not_sent, settlements)):
+        # A provider told meanwhile that it took it, under an earlier attempt: the reconciler reads what it told.
+        is_told = {"$in": [{"$ifNull": ["$tracking.told", ""]}, _TAKEN]}
+        doubted = {"$and": [own([_says_not_sent(settlement) for settlement in settlements]), is_told]}
+        expressions["state"] = {"$cond": [doubted, State.UNKNOWN.value, expressions["state"]]}
+        enters, begins = {"$or": [enters, doubted]}, {"$or": [begins, doubted]}
     if any(settlement.not_before for settlement in settlements):
         wait = own([settlement.not_before for settlement in settlements])
         expressions["not_before"] = {"$ifNull": [wait, "$not_before"]}
         expressions["queue_at"] = in_turn(wait)
-    if any(settlement.state is State.UNKNOWN for settlement in settlements):
+    if not_sent or any(settlement.state is State.UNKNOWN for settlement in settlements):
         # Counted by the server's clock, from entering the state: the settling window must not hang on a sender's clock.
-        enters = own([settlement.state is State.UNKNOWN for settlement in settlements])
         expressions["unknown_since"] = {"$cond": [enters, "$$NOW", "$unknown_since"]}
-    if any(_begins_anew(settlement) for settlement in settlements):
+    if not_sent or any(_begins_anew(settlement) for settlement in settlements):
         # Also of one that is sent again: a sender of an older version does not do it when that call's reply is lost in turn.
-        anew = own([_begins_anew(settlement) for settlement in settlements])
-        expressions["look_up_at"] = {"$cond": [anew, None, "$look_up_at"]}
+        expressions["look_up_at"] = {"$cond": [begins, None, "$look_up_at"]}
     if any(_is_order(settlement) for settlement in settlements):
         is_order = own([_is_order(settlement) for settlement in settlements])
         expressions["ordered"] = is_order

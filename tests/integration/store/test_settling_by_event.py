@@ -9,12 +9,16 @@ import pytest
 from fencepost import ids
 from fencepost.deliveries import NOT_SENT, Attempt, Delivery, State
 from fencepost.events import Event, EventKind
-from fencepost.reconciliation import Decision, decide, taken
+from fencepost.reconciliation import Decision, Evidence, Policy, Trace, Window, decide, reconcile, taken
+from fencepost.reconciliation import told as word
 from fencepost.settlements import Settlement
 from fencepost.store import Store
 from fencepost.store.claims import Claim
+from fencepost.tracking import tallied, tracked
 from tests.support.rows import attempt, now, planned, sending
 from tests.support.schedules import definition, schedule
+
+WINDOW = Window(timedelta(minutes=35), (timedelta(seconds=15),))
 
 
 def lost(store: Store, count: int, state: State = State.UNKNOWN) -> list[Delivery]:
@@ -57,6 +61,42 @@ def test_the_rest_is_left_alone(store: Store, state: State) -> None:
     [row] = lost(store, 1, state)
     assert store.deliveries.settle_by_event(told(row)) is state
     assert store.deliveries.get("local", row["_id"]) == row
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.FAILED, State.EXPIRED, State.SUPPRESSED])
+def test_what_was_told_while_it_was_sending_keeps_it_from_ending_as_not_sent(store: Store, state: State) -> None:
+    """Of an earlier attempt, whose reply was lost and which was sent again: the next one is refused, and the mail was taken."""
+    [row, other] = lost(store, 2, State.SENDING)
+    event = Event("ev", "mailgun", EventKind.DELIVERED, now(), row["_id"], 1, "m1@mg")
+    store.events.insert(event, "local", now(), timedelta(days=1))
+    store.tracking.join({row["_id"]: tracked(store.events.tallies([row["_id"]])[row["_id"]])})
+    gained = Attempt(ended_at=now(), outcome="rejected")
+    ends = [Settlement(each["_id"], each["attempt_id"] or "", state, gained) for each in (row, other)]
+    assert store.deliveries.settle(ends) == []
+    assert store.deliveries.get("local", other["_id"])["state"] == state
+    [doubtful] = store.doubts.due([row["shard"]], now(), 9)
+    assert (doubtful["_id"], doubtful["state"], doubtful["attempts"][0]["outcome"]) == (
+        row["_id"],
+        "unknown",
+        "rejected",
+    )
+    verdict = reconcile(doubtful, word(store.events.of([row["_id"]])[row["_id"]]), Policy.RESEND_AT_ONCE, WINDOW, now())
+    assert isinstance(verdict, Settlement)
+    assert store.deliveries.settle([verdict]) == []
+    after = store.deliveries.get("local", row["_id"])
+    assert (after["state"], after["receipt"], after["reason"]) == ("delivered", "m1@mg", None)
+
+
+def test_that_its_provider_refused_it_in_the_end_does_not_keep_it_from_failing(store: Store) -> None:
+    [row] = lost(store, 1)
+    event = Event("ev", "mailgun", EventKind.REJECTED, now(), row["_id"], 1, "m1@mg")
+    store.tracking.join({row["_id"]: tracked(tallied([event]))})
+    refused = Trace(Evidence.REFUSED, "It took this mail and then refused to send it.")
+    later = now() + timedelta(hours=1)
+    verdict = reconcile(row, refused, Policy.HOLD, WINDOW, later)
+    assert isinstance(verdict, Settlement)
+    assert store.deliveries.settle([verdict]) == []
+    assert store.deliveries.get("local", row["_id"])["state"] == "failed"
 
 
 def test_a_mail_that_is_not_there_is_none(store: Store) -> None:

@@ -135,9 +135,19 @@ def test_what_is_settled_late_takes_what_was_told_before(store: Store, delivery:
     assert row_of(store, delivery)["state"] == "complained"
 
 
-@pytest.mark.parametrize("state", [State.FAILED, State.PENDING, State.UNKNOWN])
-def test_every_other_end_is_as_its_owner_says(store: Store, delivery: Delivery, state: State) -> None:
-    tell(store, event(delivery, 1, EventKind.DELIVERED))
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        (State.UNKNOWN, EventKind.DELIVERED),
+        (State.HELD, EventKind.DELIVERED),
+        (State.FAILED, EventKind.REJECTED),
+        (State.FAILED, EventKind.DEFERRED),
+    ],
+)
+def test_every_other_end_that_denies_nothing_is_as_its_owner_says(
+    store: Store, delivery: Delivery, state: State, kind: EventKind
+) -> None:
+    tell(store, event(delivery, 1, kind))
     assert settled(store, delivery, state) == []
     assert row_of(store, delivery)["state"] == state.value
 
