@@ -71,8 +71,10 @@ class Follower:
             return self._lease.total_seconds() / 4
         self._renewed_at = self._clock.steady()
         self._forget_alarm()
+        # Asked first: who registers after we have looked is told of what comes after that, however long this takes.
+        now = self._store.now()
         if not self._store.webhooks.enabled():
-            self._store.changes.save(self._name, Progress(None, self._store.now()))
+            self._store.changes.save(self._name, Progress(None, now))
             return _IDLE_SECONDS
         try:
             self._follow(self._start(progress), stop)
@@ -110,7 +112,7 @@ class Follower:
         with self._store.changes.follow(start) as reading:
             saved_at = self._clock.steady()
             while not stop.is_set():
-                now = self._store.now()
+                began = self._store.now()
                 changes = reading.read(_MOST, _COLLECT_SECONDS)
                 self._outages.over("mongodb")
                 anybody = self._write(changes) if changes else True
@@ -118,7 +120,7 @@ class Follower:
                 if changes or self.beaten_at - saved_at > _IDLE_SECONDS:
                     saved_at = self.beaten_at
                     anybody = anybody and bool(self._store.webhooks.enabled())
-                    if not self._save(reading, now) or not anybody:
+                    if not self._save(reading, began) or not anybody:
                         return
                 if not self._renew():
                     return
@@ -134,8 +136,8 @@ class Follower:
             self._wrote(written)
         return bool(endpoints)
 
-    def _save(self, reading: Reading, now: datetime) -> bool:
-        return self._store.changes.save(self._name, Progress(reading.token, now))
+    def _save(self, reading: Reading, began: datetime) -> bool:
+        return self._store.changes.save(self._name, Progress(reading.token, reading.read_until(began)))
 
     def _renew(self) -> bool:
         """Go on? The lease is renewed on the way."""

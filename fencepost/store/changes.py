@@ -81,6 +81,7 @@ class Reading:
 
     def __init__(self, stream: DatabaseChangeStream[Document]) -> None:
         self._stream = stream
+        self._behind_at: datetime | None = None
 
     @property
     def token(self) -> Document:
@@ -93,9 +94,18 @@ class Reading:
         found: list[Change] = []
         end = time.monotonic() + seconds
         with _following():
-            while len(found) < most and time.monotonic() < end and (raw := self._stream.try_next()) is not None:
+            while len(found) < most and time.monotonic() < end:
+                raw = self._stream.try_next()
+                self._behind_at = raw["clusterTime"].as_datetime() if raw else None
+                if raw is None:
+                    break
                 found += _changes(raw)
         return found
+
+    def read_until(self, began: datetime) -> datetime:
+        """Everything that changed before was read, if the last `read` began then: all of it, or as far as it came, since more may
+        have been waiting than it took."""
+        return min(began, self._behind_at) if self._behind_at else began
 
 
 @dataclass(frozen=True, slots=True)

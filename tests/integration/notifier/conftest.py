@@ -15,7 +15,7 @@ from devstack import probes
 from devstack.processes import Process, free_port
 from fencepost import ids, webhooks
 from fencepost.clock import SystemClock
-from fencepost.deliveries import pending
+from fencepost.deliveries import Delivery, pending
 from fencepost.schedules import milliseconds
 from fencepost.settings import load
 from fencepost.store import Store
@@ -43,8 +43,18 @@ class Office:
 
     def mail(self, *, owner: str = "local") -> str:
         """A pending delivery; its id."""
+        row = self._row(owner)
+        self.store.deliveries.insert([row])
+        return row["_id"]
+
+    def accept_many(self, count: int) -> None:
+        """So many mails that have been accepted by now."""
+        rows = [self._row("local") for _ in range(count)]
+        self.store.deliveries.insert([{**row, "state": "accepted"} for row in rows])
+
+    def _row(self, owner: str) -> Delivery:
         now = milliseconds(datetime.now(UTC))
-        row = pending(
+        return pending(
             ids.new_id(ids.DELIVERY),
             owner_id=owner,
             shard=1,
@@ -59,8 +69,6 @@ class Office:
             now=now,
             purge_at=datetime(2099, 1, 1, tzinfo=UTC),
         )
-        self.store.deliveries.insert([row])
-        return row["_id"]
 
     def moves(self, email_id: str, state: str) -> None:
         """As a settlement writes it."""

@@ -4,18 +4,25 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from fencepost import webhooks
+from fencepost.clock import SystemClock
 from fencepost.events import Event, EventKind
+from fencepost.failpoints import Failpoints
+from fencepost.outages import Outages
 from fencepost.providers.transport import Transport
 from fencepost.schedules import milliseconds
-from fencepost.webhooks import MessageState, News, Secret, rotated
+from fencepost.store.webhooks import Webhooks
+from fencepost.webhooks import Endpoint, MessageState, News, Secret, rotated
 from notifier.calling import attempt, call_once
+from notifier.following import Follower
 from tests.integration.notifier.conftest import Office, StartsNotifier
 from tests.support.endpoint import Consumer, Told
 from tests.support.eventually import eventually
@@ -328,6 +335,67 @@ def test_a_history_that_is_lost_is_told_as_far_as_it_still_shows(
     assert "webhooks.history_lost" in {alarm["kind"] for alarm in office.store.cluster.alarms()}
     later = office.accepted()
     eventually(lambda: there.of(later), seconds=20)
+
+
+def test_of_a_lost_history_it_is_known_how_far_it_was_read_by_who_was_behind(
+    office: Office, start_notifier: StartsNotifier, consumer: Consumers
+) -> None:
+    there = consumer()
+    office.endpoint(there.url)
+    behind = start_notifier(FENCEPOST_FAILPOINT="N1.before:kill:3")
+    eventually(office.is_followed)
+    behind.pause()
+    office.accept_many(1200)
+    wrote_at = office.store.now()
+    # Longer than what is read twice anyhow.
+    eventually(lambda: office.store.now() - wrote_at > timedelta(seconds=4))
+    behind.resume()
+    eventually(lambda: not behind.alive, seconds=20)
+    told = office.store.database.webhook_messages.count_documents({})
+    assert 0 < told < 1200, "it came half-way"
+    office.store.database.cluster.update_one({"_id": "notifier"}, {"$set": {"token": {"_data": "zz"}}})
+    start_notifier()
+    eventually(lambda: office.store.database.webhook_messages.count_documents({}) == 1200, seconds=30)
+
+
+class LooksSlowly:
+    """The endpoints, read once by a notifier that is frozen right after."""
+
+    def __init__(self, webhooks: Webhooks, meanwhile: Callable[[], None]) -> None:
+        self._webhooks, self._meanwhile = webhooks, [meanwhile]
+
+    def enabled(self) -> dict[str, Endpoint]:
+        found = self._webhooks.enabled()
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        return found
+
+
+def test_who_registers_while_a_notifier_is_frozen_is_told_of_what_comes_after(
+    office: Office, clock: SystemClock
+) -> None:
+    accepted = []
+
+    def meanwhile() -> None:
+        office.endpoint("http://127.0.0.1:9/hook")
+        accepted.append(office.accepted())
+        at = office.store.now()
+        eventually(lambda: office.store.now() - at > timedelta(seconds=4))
+
+    slow: Any = LooksSlowly(office.store.webhooks, meanwhile)
+    store = replace(office.store, webhooks=slow)
+    outages = Outages(clock)
+    follower = Follower(store, "one", timedelta(seconds=10), clock, outages, Failpoints(), lambda _: None)
+    stop = threading.Event()
+    thread = threading.Thread(target=follower.run, args=(stop,))
+    thread.start()
+    try:
+        found = eventually(lambda: office.store.database.webhook_messages.find_one(), seconds=20)
+    finally:
+        stop.set()
+        thread.join(20)
+    assert found
+    assert found["email_id"] == accepted[0]
 
 
 def test_of_two_notifiers_one_reads_and_both_send(
