@@ -1,6 +1,6 @@
 """The reconciler: a thread that settles what is in doubt, and says aloud what waits for a person."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -25,13 +25,16 @@ log = get_logger(__name__)
 _ROUND_SECONDS = 0.5
 _ROUNDS_BETWEEN_COUNTS = 4
 _MOST = 500
+_BURST_SECONDS = 4.0
+"""What was not looked up for so long may be made up for at once: a round lasts as long as its slowest look-up."""
 HELD = "held"
 """The kind of the alarm that mails wait for a person's decision."""
 
 
 @dataclass
 class Reconciler:
-    """One thread, two rounds a second, as many look-ups as the provider bears."""
+    """One thread, two rounds a second, as many look-ups as each provider bears. A round waits for all of its own, so records that
+    hang make rounds as long as a call may take, and no longer; what others' mail misses by that is made up for."""
 
     settings: Settings
     store: Store
@@ -50,7 +53,8 @@ class Reconciler:
         self._stopped = Event()
         self._unforeseen = Unforeseen(log)
         self._held = False
-        self._budget, self._rounds = 1.0, 0
+        self._budgets: dict[str, float] = defaultdict(lambda: 1.0)
+        self._filled_at, self._rounds = self.clock.steady(), 0
         self._window = window_of(self.settings)
         self._thread = Thread(target=self._run, name="reconciler", daemon=True)
 
@@ -78,19 +82,29 @@ class Reconciler:
         shards = [shard for shard, held in self.leases.held().items() if not held.draining]
         if not shards:
             return
-        rate = self.settings.settlement.look_ups_per_second
-        self._budget = min(max(1.0, rate), self._budget + rate * self.every_seconds)
+        self._fill()
         self._settle(shards)
         self._rounds += 1
         if self._rounds % _ROUNDS_BETWEEN_COUNTS == 1:
             self._tell(shards)
 
+    def _fill(self) -> None:
+        """Let the budgets grow by the time that has passed."""
+        rate, now = self.settings.settlement.look_ups_per_second, self.clock.steady()
+        passed, self._filled_at = now - self._filled_at, now
+        for name, budget in self._budgets.items():
+            self._budgets[name] = min(max(1.0, rate * _BURST_SECONDS), budget + rate * passed)
+
     def _settle(self, shards: list[int]) -> None:
         now = self.store.now()
         rows = self.store.doubts.due(shards, now, _MOST)
+        if len(rows) == _MOST:
+            # A long list of one provider's must not keep what another's records could tell.
+            rows += self.store.doubts.due(shards, now, _MOST, but={row["provider"] for row in rows})
         if not rows:
             return
-        settled = self.executor.run(reconcile_all(rows, self._window, now, int(self._budget)), self._perform)
+        decisions = reconcile_all(rows, self._window, now, lambda name: int(self._budgets[name]))
+        settled = self.executor.run(decisions, self._perform)
         if settled:
             ended = Counter(settlement.state.value for settlement in settled)
             log.info("Mails that were in doubt are settled.", action="delivery.reconciled", **ended)
@@ -101,7 +115,8 @@ class Reconciler:
         """Look-ups are this thread's own; whatever else is asked is the executor's."""
         if not isinstance(effect, LookUp):
             return self.executor.perform(effect)
-        self._budget -= len(effect.references)
+        for reference in effect.references:
+            self._budgets[reference.provider] -= 1
         traces = self.look_ups.run(effect.references)
         self._watch_records(effect.references, traces)
         return traces

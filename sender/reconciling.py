@@ -1,6 +1,7 @@
 """Settling what is in doubt: mails that are unknown or held, by what providers told us and by what their records say."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from fencepost.deliveries import Delivery, schedule_of
@@ -27,10 +28,11 @@ _NO_TEXT = Trace(Evidence.NO_RECORDS, "Its text is not on record, so the provide
 
 
 def reconcile_all(
-    rows: Sequence[Delivery], window: Window, now: datetime, look_ups: int
+    rows: Sequence[Delivery], window: Window, now: datetime, look_ups: Callable[[str], int]
 ) -> Decisions[list[Settlement]]:
     """Settle what can be settled of these; what was. `now` is the database server's clock, read before the rows were: the
-    settling window must not hang on a sender's. At most so many are looked up; the others come in a later round."""
+    settling window must not hang on a sender's. At most so many are looked up at each provider, by its name; the others come in a
+    later round."""
     texts: dict[str, Revision] = yield ReadRevisions({row["revision_id"] for row in rows if row["revision_id"]})
     policies = {row["_id"]: _policy(row, texts) for row in rows}
     unsure = {(schedule_of(row), row["due_at"]) for row in rows if _may_be_skipped(row)}
@@ -45,7 +47,8 @@ def reconcile_all(
         and row["_id"] not in never_called
         and wants_look_up(row, policies[row["_id"]], window.of(row["provider"]), now)
     ]
-    asked, later = wanting[:look_ups], {row["_id"] for row in wanting[look_ups:]}
+    asked = _first_of_each(wanting, look_ups)
+    later = {row["_id"] for row in wanting} - {row["_id"] for row in asked}
     references = [reference for row in asked if (reference := _reference(row, texts))]
     found: dict[str, Trace] = (yield LookUp(references)) if references else {}
     traces |= {row["_id"]: found.get(row["_id"], _NO_TEXT) for row in asked}
@@ -67,6 +70,17 @@ def reconcile_all(
     if postponed:
         yield LookAgain(postponed)
     return [settlement for settlement in settlements if settlement not in missed]
+
+
+def _first_of_each(rows: Sequence[Delivery], most: Callable[[str], int]) -> list[Delivery]:
+    """The first of each provider's, as many as may be looked up there."""
+    first, taken = list[Delivery](), Counter[str]()
+    for row in rows:
+        name = row["provider"] or ""
+        if taken[name] < most(name):
+            taken[name] += 1
+            first.append(row)
+    return first
 
 
 def _may_be_skipped(row: Delivery) -> bool:

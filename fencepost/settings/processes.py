@@ -138,7 +138,7 @@ class Settlement(Section):
     give_up_seconds: float = Field(86_400, gt=0)
     """After this, records that can't be read are waited for no longer: the mail is held."""
     look_ups_per_second: float = Field(1.5, gt=0, le=1000)
-    """For each sender; Mailgun takes 300 a minute of all of them."""
+    """For each sender, at each provider; Mailgun takes 300 a minute of all senders."""
 
 
 class Auditor(Section):

@@ -1,6 +1,6 @@
 """Deliveries of which nobody knows how their call ended: unknown, or held until a person decides. In `deliveries`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -20,14 +20,19 @@ class Doubts:
 
     database: Database[Document]
 
-    def due(self, shards: Iterable[int], now: datetime, limit: int) -> list[Delivery]:
-        """What is unknown or held in these shards, and to be looked up by `now`; the longest waiting first."""
-        query = {
+    def due(
+        self, shards: Iterable[int], now: datetime, limit: int, *, but: Collection[str | None] = ()
+    ) -> list[Delivery]:
+        """What is unknown or held in these shards, and to be looked up by `now`; the longest waiting first. `but` names providers
+        whose mail is left out."""
+        query: Document = {
             "shard": {"$in": list(shards)},
             "state": {"$in": DOUBTFUL},
             # None, or missing where a sender of an older version wrote the row: nobody has looked at it yet.
             "$or": [{"look_up_at": None}, {"look_up_at": {"$lte": now}}],
         }
+        if but:
+            query["provider"] = {"$nin": list(but)}
         with answering():
             rows = self.database.deliveries.find(query).sort("look_up_at", 1).limit(limit)
             return cast("list[Delivery]", list(rows))

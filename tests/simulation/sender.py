@@ -173,7 +173,7 @@ class Sender(Hands):
             yield from self.decide(self.reconciling(rows, now))
 
     def reconciling(self, rows: list[Delivery], now: datetime) -> Decisions[list[Settlement]]:
-        return reconcile_all(rows, self._options.window, now, 50)
+        return reconcile_all(rows, self._options.window, now, lambda _: 50)
 
     # -- decisions ---------------------------------------------------------------------------------------------------
 
