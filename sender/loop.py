@@ -173,6 +173,8 @@ class Loop:
         options = self.settings.sender
         epoch, room = self._fence_is_there()
         self.routes.begin()
+        # The steady clock first: frozen between the two, an owner must not take for in time what its rescuer takes for late.
+        steady = self.clock.steady()
         now = milliseconds(self.timekeeper.now())
         return Terms(
             now=now,
@@ -182,7 +184,7 @@ class Loop:
             router=self.routes,
             claim_id=ids.new_id(ids.CLAIM),
             deadline=now + timedelta(seconds=options.attempt_seconds),
-            deadline_steady=self.clock.steady() + options.attempt_seconds,
+            deadline_steady=steady + options.attempt_seconds,
             room=self._may_claim(room),
             shards=self.shards,
             limits=Limits(options.max_instants_per_plan, grace=timedelta(seconds=options.misfire_grace_seconds)),
