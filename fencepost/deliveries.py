@@ -64,6 +64,10 @@ class Outcome:
     """The provider refuses us, not the mail (a wrong key, an unknown domain): an alarm, and no mail is burnt."""
 
 
+STRANGER = "unknown"
+"""The `sender` of an attempt that is known from the fence alone, and of which its provider is a guess: the row's own."""
+
+
 class Verdict(TypedDict):
     """What was found out, or decided, about a call of which nobody had known how it ended."""
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from fencepost.deliveries import Attempt, Delivery, State, Verdict
+from fencepost.deliveries import STRANGER, Attempt, Delivery, State, Verdict
 from fencepost.events import TAKEN, Event
 from fencepost.settings import Settings
 from fencepost.settlements import Author, Settlement
@@ -21,6 +21,7 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a mail is looked up again of which no record will tell more."""
 
 
+_NOT_KNOWN_WHOSE = "But the fence holds an attempt that is not on record, nor which provider it called."
 _SKIPPED = "Its instant was skipped before anybody could call; nothing was sent."
 
 
@@ -151,12 +152,22 @@ def reconcile(
         # Not sooner: records are indexed out of order, and that another recipient's was sent may follow.
         return _settled(row, State.FAILED, now, trace.detail, reason=trace.detail)
     if trace and trace.evidence is Evidence.NO_TRACE and now >= since + window.settling:
+        if _may_be_anothers(row):
+            why = f"{trace.detail} {_NOT_KNOWN_WHOSE}"
+            return _settled(row, State.HELD, now, why, reason=why)
         if policy is Policy.RESEND:
             return _settled(row, State.PENDING, now, f"{trace.detail} It is sent again, as its owner asked for.")
         return _settled(row, State.HELD, now, trace.detail, reason=trace.detail)
     if trace and now >= since + (window.settling if trace.evidence is Evidence.NO_RECORDS else window.longest):
         return _settled(row, State.HELD, now, trace.detail, reason=trace.detail)
     return _again(row, window, now)
+
+
+def _may_be_anothers(row: Delivery) -> bool:
+    """Whether its newest attempt is known from the fence alone (MongoDB was put back to before it), and the provider that it called
+    may be another than the record says."""
+    newest = next((attempt for attempt in row["attempts"] if attempt["id"] == row["attempt_id"]), Attempt())
+    return newest.get("fence") == "TAKEN" and newest.get("sender") == STRANGER and len(row.get("route", ())) != 1
 
 
 class Decision(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from fencepost.deliveries import NOT_SENT, State
+from fencepost.deliveries import NOT_SENT, STRANGER, State
 from fencepost.priorities import WEIGHTS
 from fencepost.schedules import milliseconds
 from fencepost.settlements import Author, Settlement
@@ -134,7 +134,7 @@ def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Docu
         adopted = own([settlement.adopt for settlement in settlements])
         number, holder = {"$arrayElemAt": [adopted, 0]}, {"$arrayElemAt": [adopted, 1]}
         known_from_the_fence = {"id": holder, "no": number, "fence": "TAKEN", "outcome": "unknown"}
-        known_from_the_fence |= {"provider": "$provider", "sender": "unknown", "token": "$token", "claimed_at": "$$NOW"}
+        known_from_the_fence |= {"provider": "$provider", "sender": STRANGER, "token": "$token", "claimed_at": "$$NOW"}
         expressions |= {
             "attempt_no": {"$ifNull": [number, "$attempt_no"]},
             "attempt_id": {"$ifNull": [holder, "$attempt_id"]},

@@ -107,6 +107,25 @@ def test_what_is_held_stays_so_unless_it_is_found(evidence: Evidence | None, pol
     assert isinstance(verdict, Postponed)
 
 
+def test_no_trace_of_an_attempt_that_only_the_fence_knows_of_lets_nothing_be_sent_again() -> None:
+    """MongoDB was put back to before it, so the record may name another provider than the one it called."""
+    theirs = {
+        "id": "att_1",
+        "no": 1,
+        "fence": "TAKEN",
+        "outcome": "unknown",
+        "sender": "unknown",
+        "provider": "mailgun",
+    }
+    strange = row(attempts=[theirs], provider="mailgun", route=["mailgun", "ses"])
+    verdict = reconcile(strange, trace(Evidence.NO_TRACE), Policy.RESEND, WINDOW, EDGE)
+    assert isinstance(verdict, Settlement)
+    assert (verdict.state, "which provider it called" in (verdict.reason or "")) == (State.HELD, True)
+    only_one = reconcile({**strange, "route": ["mailgun"]}, trace(Evidence.NO_TRACE), Policy.RESEND, WINDOW, EDGE)
+    assert isinstance(only_one, Settlement)
+    assert only_one.state is State.PENDING
+
+
 def test_what_is_held_is_accepted_when_it_is_found_later() -> None:
     verdict = reconcile(row(State.HELD), trace(Evidence.ACCEPTED), Policy.HOLD, WINDOW, EDGE + timedelta(hours=1))
     assert isinstance(verdict, Settlement)
