@@ -79,9 +79,10 @@ _TAKEN = [state.value for state in RANK if state is not State.BOUNCED]
 
 
 def _says_not_sent(settlement: Settlement) -> bool:
-    """Whether it ends the mail, or lets it go on, as if no provider had taken it. A person's word, and a provider's, are the last."""
+    """Whether it ends an attempt that was under way as if no provider had taken the mail. The reconciler's word is not doubted: it has
+    read what was told, and would be asked again for ever where that is no longer kept; nor is a person's, or a provider's."""
     not_sent = settlement.state in (State.PENDING, *NOT_SENT)
-    return not_sent and settlement.author not in (Author.PERSON, Author.PROVIDER)
+    return not_sent and settlement.author in (Author.OWNER, Author.RESCUER)
 
 
 def settling(ids: Sequence[str], settlements: Sequence[Settlement]) -> list[Document]:

@@ -30,9 +30,12 @@ def lost(store: Store, count: int, state: State = State.UNKNOWN) -> list[Deliver
     return [store.deliveries.get("local", row["_id"]) for row in rows]
 
 
+def told_of(row: Delivery, kind: EventKind = EventKind.DELIVERED) -> Event:
+    return Event("ev", "mailgun", kind, now(), row["_id"], 1, "m1@mg")
+
+
 def told(row: Delivery) -> Settlement:
-    event = Event("ev", "mailgun", EventKind.DELIVERED, now(), row["_id"], 1, "m1@mg")
-    settlement = taken(row, [event], now())
+    settlement = taken(row, [told_of(row)], now())
     assert settlement
     return settlement
 
@@ -67,8 +70,7 @@ def test_the_rest_is_left_alone(store: Store, state: State) -> None:
 def test_what_was_told_while_it_was_sending_keeps_it_from_ending_as_not_sent(store: Store, state: State) -> None:
     """Of an earlier attempt, whose reply was lost and which was sent again: the next one is refused, and the mail was taken."""
     [row, other] = lost(store, 2, State.SENDING)
-    event = Event("ev", "mailgun", EventKind.DELIVERED, now(), row["_id"], 1, "m1@mg")
-    store.events.insert(event, "local", now(), timedelta(days=1))
+    store.events.insert(told_of(row), "local", now(), timedelta(days=1))
     store.tracking.join({row["_id"]: tracked(store.events.tallies([row["_id"]])[row["_id"]])})
     gained = Attempt(ended_at=now(), outcome="rejected")
     ends = [Settlement(each["_id"], each["attempt_id"] or "", state, gained) for each in (row, other)]
@@ -89,14 +91,23 @@ def test_what_was_told_while_it_was_sending_keeps_it_from_ending_as_not_sent(sto
 
 def test_that_its_provider_refused_it_in_the_end_does_not_keep_it_from_failing(store: Store) -> None:
     [row] = lost(store, 1)
-    event = Event("ev", "mailgun", EventKind.REJECTED, now(), row["_id"], 1, "m1@mg")
-    store.tracking.join({row["_id"]: tracked(tallied([event]))})
+    store.tracking.join({row["_id"]: tracked(tallied([told_of(row, EventKind.REJECTED)]))})
     refused = Trace(Evidence.REFUSED, "It took this mail and then refused to send it.")
     later = now() + timedelta(hours=1)
     verdict = reconcile(row, refused, Policy.HOLD, WINDOW, later)
     assert isinstance(verdict, Settlement)
     assert store.deliveries.settle([verdict]) == []
     assert store.deliveries.get("local", row["_id"])["state"] == "failed"
+
+
+def test_the_reconciler_is_not_asked_again_for_ever_where_what_was_told_is_no_longer_kept(store: Store) -> None:
+    [row] = lost(store, 1)
+    store.tracking.join({row["_id"]: tracked(tallied([told_of(row)]))})
+    gone = Trace(Evidence.NO_TRACE, "Its provider's records show nothing.")
+    verdict = reconcile(row, gone, Policy.RESEND, WINDOW, now() + timedelta(hours=1))
+    assert isinstance(verdict, Settlement)
+    assert store.deliveries.settle([verdict]) == []
+    assert store.deliveries.get("local", row["_id"])["state"] == "pending"
 
 
 def test_a_mail_that_is_not_there_is_none(store: Store) -> None:
