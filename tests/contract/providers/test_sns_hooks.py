@@ -179,6 +179,8 @@ def test_another_topic_is_refused_before_anything_is_fetched() -> None:
         "https://sns.us-west-2.amazonaws.com@evil.example/x.pem",
         "https://evil.example/https://sns.us-west-2.amazonaws.com/x.pem",
         "https://sns.evil.example/.amazonaws.com/x.pem",
+        "https://sns.s3.amazonaws.com/x.pem",
+        "https://sns.s3-us-west-2.amazonaws.com/x.pem",
         "https://s3.us-west-2.amazonaws.com/x.pem",
         "https://sns.us-west-2.amazonaws.com:8443/x.pem",
         "https://SNS.us-west-2.amazonaws.com\n/x.pem",
@@ -195,7 +197,9 @@ def test_nothing_is_fetched_from_anywhere_else(url: object) -> None:
     assert fetched.urls == []
 
 
-@pytest.mark.parametrize("region", ["us-west-2.amazonaws.com", "cn-north-1.amazonaws.com.cn"])
+@pytest.mark.parametrize(
+    "region", ["us-west-2.amazonaws.com", "us-gov-east-1.amazonaws.com", "cn-north-1.amazonaws.com.cn"]
+)
 def test_certificates_come_from_amazon(region: str) -> None:
     fetched, url = Fetched(), f"https://sns.{region}/SimpleNotificationService-1.pem"
     assert read({**sns().message(documented("Send", {}), NOW), "SigningCertURL": url}, fetched)
