@@ -288,3 +288,10 @@ def test_preferences_for_one_topic_are_no_farewell() -> None:
 
 def test_times_are_as_sns_writes_them() -> None:
     assert read(sns().message(documented("Send", {}), datetime(2026, 3, 2, 8, 59, 59, 999_000, tzinfo=UTC)))
+
+
+def test_a_time_beyond_the_calendar_is_none() -> None:
+    message = documented("Delivery", {"timestamp": "0001-01-01T00:00:00+23:00"})
+    [told] = read(sns().message(message, NOW))
+    assert told.event is not None
+    assert told.event.at == at("2026-03-02 08:59:00"), "when it was sent, for want of better"
