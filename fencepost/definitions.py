@@ -62,7 +62,14 @@ class RecipientInput(AddressInput):
     variables: Annotated[dict[str, Variable], Field(max_length=100), AfterValidator(identifiers)] = {}
 
 
+def _sender(address: AddressInput) -> AddressInput:
+    if not address.email.rpartition("@")[0].isascii():
+        raise wrong("has other than ASCII before the @, and no provider sends from such an address")
+    return address
+
+
 AnyAddress = Annotated[AddressInput, BeforeValidator(from_text, json_schema_input_type=AddressInput | str)]
+Sender = Annotated[AnyAddress, AfterValidator(_sender)]
 AnyRecipient = Annotated[RecipientInput, BeforeValidator(from_text, json_schema_input_type=RecipientInput | str)]
 
 
@@ -88,7 +95,7 @@ class AttachmentInput(Shape):
 class MessageInput(Shape):
     """The mail. `subject`, `text` and `html` are Liquid templates over `name`, `email` and the recipient's variables."""
 
-    from_: AnyAddress = Field(alias="from")
+    from_: Sender = Field(alias="from")
     to: list[AnyRecipient] = Field(min_length=1, max_length=MAX_RECIPIENTS)
     cc: list[AnyAddress] = Field([], max_length=100)
     bcc: list[AnyAddress] = Field([], max_length=100)

@@ -6,7 +6,6 @@ Each refuses with a sentence that says what would be right.
 import math
 import re
 from datetime import date, datetime
-from email.utils import parseaddr
 from typing import Annotated, Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -30,8 +29,11 @@ _OURS = {
     "sender",
     "return-path",
     "content-type",
+    "content-transfer-encoding",
     "mime-version",
 }
+_MAILBOX = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"\s*|(?P<plain>[^"<>,;\\]*))<\s*(?P<email>[^<>,;\s]+)\s*>')
+_BESIDE_AN_ADDRESS = re.compile(r"[\s,;<>]")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _FIRST_YEAR, _LAST_YEAR = 1971, 2199
@@ -70,10 +72,17 @@ def from_text(value: object) -> object:
     """`"Ann <ann@example.com>"` and `"ann@example.com"` stand for an address object."""
     if not isinstance(value, str):
         return value
-    name, email = parseaddr(one_line(value)) if len(value) <= 600 else ("", "")
-    if not email:
-        raise wrong('is not an address; write "Ann <ann@example.com>" or "ann@example.com"')
-    return {"email": email, "name": name}
+    # Read to its end: what stands behind a first address may be a second one, who would get no mail and hear nothing of it.
+    text = one_line(value) if len(value) <= 600 else ""
+    if found := _MAILBOX.fullmatch(text):
+        quoted = found["quoted"]
+        name = found["plain"].strip() if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+        return {"email": found["email"], "name": name}
+    if not text or _BESIDE_AN_ADDRESS.search(text):
+        raise wrong(
+            'is not one address; write "Ann <ann@example.com>" or "ann@example.com", each in an entry of its own'
+        )
+    return {"email": text, "name": ""}
 
 
 def _rfc3339(value: object) -> object:

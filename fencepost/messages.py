@@ -6,6 +6,7 @@ from functools import cached_property
 from time import thread_time
 from typing import Any
 
+import idna
 from liquid.exceptions import LiquidError, UndefinedError
 
 from fencepost.errors import FencepostError
@@ -174,7 +175,17 @@ class Renderer:
 
 def message_id(delivery_id: str, message: Mapping[str, Any]) -> str:
     """The Message-ID of a delivery of this message, without angle brackets: known without rendering anything."""
-    return f"{delivery_id}@{message['from']['email'].rpartition('@')[2]}"
+    return f"{delivery_id}@{_ascii(message['from']['email'].rpartition('@')[2])}"
+
+
+def _ascii(domain: str) -> str:
+    """The domain as headers hold it. One that has no such form stays as it is: no provider sends from it."""
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return domain
 
 
 def _compile(name: str, source: str | None) -> "Template | str | None":

@@ -146,11 +146,11 @@ def _keep(p: Parts, provider: str, told: Sequence[Told], ours: Mapping[int, Even
     Unacceptable for a name that came before with something else."""
     calls, single = [], set()
     for each in told:
-        event = ours.get(id(each))
-        if event is None:
+        # Of all that was said: the name of an event is not signed either, and could come back with another address in it.
+        if id(each) not in ours:
             calls.append(Call(each.name, fingerprint(each.raw), json.dumps(each.raw, sort_keys=True)))
         elif each.is_single:
-            calls.append(Call(each.name, name_of(event)))
+            calls.append(Call(each.name, fingerprint(each.raw)))
         if each.is_single:
             single.add(each.name)
     if p.store.hooks.take(provider, calls, milliseconds(p.clock.now())) & single:

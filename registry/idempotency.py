@@ -13,6 +13,10 @@ from registry.incoming import document
 from registry.parts import Parts
 from registry.replies import Reply
 
+_MOST_BYTES = 15_728_640
+"""Of an answer that is kept. Written as JSON a text may be thrice as long as the request that brought it, and one document of
+MongoDB takes 16 MB."""
+
 
 def answer_once(parts: Parts, key: str | None, new_id: Callable[[], str], act: Callable[[str], Reply]) -> Response:
     """Call `act` with the id of what it shall create, or repeat what was answered before.
@@ -32,7 +36,12 @@ def answer_once(parts: Parts, key: str | None, new_id: Callable[[], str], act: C
         return Reply(json.loads(stored["body"]), stored["status"], headers).response()
     try:
         reply = act(begun.resource_id)
-        keys.complete(scope, {"status": reply.status, "headers": dict(reply.headers), "body": json.dumps(reply.body)})
+        body = json.dumps(reply.body)
+        if len(body) > _MOST_BYTES:
+            # What is there under the id answers a repetition as well.
+            keys.release(scope)
+        else:
+            keys.complete(scope, {"status": reply.status, "headers": dict(reply.headers), "body": body})
     except Unreachable:
         # Something may have been done: the next request goes on with the same id.
         with suppress(Unreachable):

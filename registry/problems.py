@@ -6,6 +6,7 @@ from html import escape
 from math import ceil
 
 from flask import Blueprint, Flask, Response, g, json, request
+from gunicorn.http.errors import NoMoreData, ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -124,6 +125,8 @@ def install(app: Flask) -> None:
     """Answer every error with a problem document, and explain their kinds on /problems."""
     app.register_error_handler(FencepostError, _expected)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(ParseException, _unreadable)
+    app.register_error_handler(NoMoreData, _unreadable)
     app.register_error_handler(Exception, _unexpected)
     app.register_blueprint(bp)
 
@@ -164,6 +167,12 @@ def _http(error: HTTPException) -> Response:
         if name.lower() not in ("content-type", "content-length"):
             answer.headers[name] = value
     return answer
+
+
+def _unreadable(_error: Exception) -> Response:
+    """What the server finds only while the body is read."""
+    detail = "The body can't be read to its end: its chunks are not as HTTP has them, or it breaks off."
+    return _answer("about:blank", 400, "Bad Request", detail)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -111,7 +111,7 @@ def until(date: str, now: datetime) -> float | None:
     """The seconds until a date of RFC 2822; None for what is none."""
     try:
         instant = parsedate_to_datetime(date.strip().rstrip("."))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if instant.tzinfo is None:  # -0000: UTC, and nothing about the place
         instant = instant.replace(tzinfo=UTC)

@@ -89,9 +89,9 @@ def instant(text: object) -> datetime | None:
     """An instant given as RFC 3339; None for anything that can't be such."""
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        return found.astimezone(UTC) if found and found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found and found.tzinfo else None
 
 
 def name_of(value: object) -> str:

@@ -22,7 +22,8 @@ from fencepost.providers.hooks import Told, Unacceptable, Unsigned
 from fencepost.providers.ses_events import read_events
 
 LONGEST = timedelta(hours=25)
-PINNED = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[\x21-\x7e]*")
+# A region and nothing else: sns.s3-us-west-2.amazonaws.com is a bucket that anybody may have named "sns".
+PINNED = re.compile(r"https://sns\.[a-z]+(?:-[a-z]+)+-[0-9]+\.amazonaws\.com(\.cn)?/[\x21-\x7e]*")
 _HASHES = {"1": SHA1, "2": SHA256}
 _SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),

@@ -1,8 +1,7 @@
 """Where settings come from: files and variables, read and laid over one another. What they say is judged elsewhere."""
 
 import tomllib
-from collections.abc import Collection, Mapping
-from functools import reduce
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +35,23 @@ def from_variables(
             except OSError as error:
                 problems.append(f"{name}: {error.strerror}: {value}")
                 continue
-        section = reduce(lambda found, part: found.setdefault(part, {}), path[:-1], values)
-        section[path[-1]] = value
+            except UnicodeDecodeError:
+                problems.append(f"{name}: {value} holds bytes that are no text in UTF-8; write base64 or hexadecimal")
+                continue
+        if not _put(values, path, value):
+            problems.append(f"{name}: a variable with a shorter name gives its section a value; one of them has to go")
     return values
+
+
+def _put(values: dict[str, Any], path: Sequence[str], value: str) -> bool:
+    """Write the value where the path leads; False if there is a value in its way."""
+    for part in path[:-1]:
+        found = values.setdefault(part, {})
+        if not isinstance(found, dict):
+            return False
+        values = found
+    values[path[-1]] = value
+    return True
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,22 @@ def test_all_problems_are_told_at_once_each_with_the_name_to_set(tmp_path: Path)
         assert name in text
 
 
+def test_what_can_not_be_laid_out_is_a_problem_like_others(tmp_path: Path) -> None:
+    pepper = tmp_path / "pepper"
+    pepper.write_bytes(b"\xff\xfe secret")
+    with pytest.raises(Misconfigured) as refused:
+        load(
+            {
+                "FENCEPOST_MONGODB": "mongodb://127.0.0.1",
+                "FENCEPOST_MONGODB__TIMEOUT_SECONDS": "1",
+                "FENCEPOST_REGISTRY__KEY_PEPPER_FILE": str(pepper),
+            }
+        )
+    assert "FENCEPOST_MONGODB__TIMEOUT_SECONDS: a variable with a shorter name" in str(refused.value)
+    assert f"FENCEPOST_REGISTRY__KEY_PEPPER_FILE: {pepper} holds bytes" in str(refused.value)
+    assert "secret" not in str(refused.value).replace(str(pepper), "")
+
+
 def test_masked_settings_hold_no_secret() -> None:
     settings = load(
         {

@@ -154,6 +154,7 @@ def test_details_hold_no_addresses_and_no_control_characters() -> None:
         (f"{LIMIT} 99999999999 seconds", 86_400),
         (f"{LIMIT} a while", None),
         (f"{LIMIT} Mon, 99 Dec 2021 20:00:00 UTC", None),
+        (f"{LIMIT} Mon, 20 Dec 99999999999999999999 20:00:00 UTC", None),
         (LIMIT, None),
         ("", None),
     ],

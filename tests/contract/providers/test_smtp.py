@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from fencepost.deliveries import OutcomeKind
 from fencepost.errors import Invalid, Misconfigured
-from fencepost.messages import Address, Mail
+from fencepost.messages import Address, Mail, message_id
 from fencepost.providers.http import HttpReply, Lost, NotSent
 from fencepost.providers.smtp import MAX_RECIPIENTS, MAX_TEXT_BYTES, Smtp
 from fencepost.providers.smtp_call import SmtpReply, Stage
@@ -85,6 +85,14 @@ def test_a_full_mail_has_a_place_for_everything_and_blind_copies_are_in_the_enve
     assert request.text.isascii()
     assert b"weekly" not in request.text, "tags stay on record with us"
     assert SMTP.request(mail) == request, "equal mails give equal bytes"
+
+
+def test_mail_from_an_international_domain_has_a_message_id_that_every_server_reads() -> None:
+    sender = Address("info@bücher.example", "Bücher")
+    named = message_id(MAIL.delivery_id, {"from": {"email": sender.email}})
+    mail = replace(MAIL, sender=sender, message_id=named)
+    assert parsed(mail)["Message-ID"] == f"<{MAIL.delivery_id}@xn--bcher-kva.example>"
+    assert parsed(mail)["From"].addresses[0].addr_spec == "info@xn--bcher-kva.example"
 
 
 def test_attempts_of_a_delivery_differ_in_nothing_but_their_number() -> None:

@@ -179,6 +179,8 @@ def test_another_topic_is_refused_before_anything_is_fetched() -> None:
         "https://sns.us-west-2.amazonaws.com@evil.example/x.pem",
         "https://evil.example/https://sns.us-west-2.amazonaws.com/x.pem",
         "https://sns.evil.example/.amazonaws.com/x.pem",
+        "https://sns.s3.amazonaws.com/x.pem",
+        "https://sns.s3-us-west-2.amazonaws.com/x.pem",
         "https://s3.us-west-2.amazonaws.com/x.pem",
         "https://sns.us-west-2.amazonaws.com:8443/x.pem",
         "https://SNS.us-west-2.amazonaws.com\n/x.pem",
@@ -195,7 +197,9 @@ def test_nothing_is_fetched_from_anywhere_else(url: object) -> None:
     assert fetched.urls == []
 
 
-@pytest.mark.parametrize("region", ["us-west-2.amazonaws.com", "cn-north-1.amazonaws.com.cn"])
+@pytest.mark.parametrize(
+    "region", ["us-west-2.amazonaws.com", "us-gov-east-1.amazonaws.com", "cn-north-1.amazonaws.com.cn"]
+)
 def test_certificates_come_from_amazon(region: str) -> None:
     fetched, url = Fetched(), f"https://sns.{region}/SimpleNotificationService-1.pem"
     assert read({**sns().message(documented("Send", {}), NOW), "SigningCertURL": url}, fetched)
@@ -284,3 +288,10 @@ def test_preferences_for_one_topic_are_no_farewell() -> None:
 
 def test_times_are_as_sns_writes_them() -> None:
     assert read(sns().message(documented("Send", {}), datetime(2026, 3, 2, 8, 59, 59, 999_000, tzinfo=UTC)))
+
+
+def test_a_time_beyond_the_calendar_is_none() -> None:
+    message = documented("Delivery", {"timestamp": "0001-01-01T00:00:00+23:00"})
+    [told] = read(sns().message(message, NOW))
+    assert told.event is not None
+    assert told.event.at == at("2026-03-02 08:59:00"), "when it was sent, for want of better"

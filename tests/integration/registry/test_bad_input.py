@@ -99,6 +99,30 @@ WRONG: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "not an address": ({"message": {"to": ["ann"]}}, "/message/to/0/email", "ann@example.com"),
     "not an address, object": ({"message": {"to": [{"email": "a@b"}]}}, "/message/to/0/email", "ann@example.com"),
     "long address": ({"message": {"to": [{"email": "a" * 10_000 + "@example.com"}]}}, "/message/to/0/email", "254"),
+    "two addresses in one text": (
+        {"message": {"to": ["ann@example.com, bob@example.com"]}},
+        "/message/to/0",
+        "each in an entry of its own",
+    ),
+    "two addresses behind a semicolon": (
+        {"message": {"cc": ["ann@example.com;bob@example.com"]}},
+        "/message/cc/0",
+        "each in an entry of its own",
+    ),
+    "two addresses with names": (
+        {"message": {"to": ["Ann <ann@example.com>, Bob <bob@example.com>"]}},
+        "/message/to/0",
+        "each in an entry of its own",
+    ),
+    "words behind an address": ({"message": {"to": ["Ann <ann@example.com> Bob"]}}, "/message/to/0", "not one address"),
+    "a space in an address": ({"message": {"to": ["ann@exa mple.com"]}}, "/message/to/0", "not one address"),
+    "a comment in an address": ({"message": {"to": ["ann(a)@example.com"]}}, "/message/to/0/email", "ann@example.com"),
+    "from beyond ASCII": ({"message": {"from": "jos\u00e9@example.com"}}, "/message/from", "ASCII before the @"),
+    "a header of the body": (
+        {"message": {"headers": {"Content-Transfer-Encoding": "base64"}}},
+        "/message/headers",
+        "set from its own field",
+    ),
     "from is no address": ({"message": {"from": "me"}}, "/message/from/email", "ann@example.com"),
     "same address twice": (
         {"message": {"to": ["bob@example.com", "Bob <BOB@example.com>"]}},

@@ -183,6 +183,19 @@ def test_a_token_is_good_for_one_event(client: FlaskClient, store: Store, delive
     assert store.database.events.count_documents({}) == 0
 
 
+def test_a_token_is_good_for_one_event_whatever_else_is_said_under_the_same_name(
+    client: FlaskClient, store: Store, delivery: str
+) -> None:
+    token, told = secrets.token_hex(25), item(delivery)
+    assert post(client, call(told, token=token))[0] == 200
+    for altered in ({"event": "complained"}, {"event": "unsubscribed"}, {"recipient": "victim@example.com"}):
+        forged = {"recipient": "victim@example.com", **told, **altered}
+        assert post(client, call(forged, token=token))[0] == 406
+    assert store.database.suppressions.count_documents({}) == 0
+    assert row(store)["state"] == "delivered"
+    assert post(client, call(told, token=token)) == (200, {"result": "known"})
+
+
 def test_an_event_told_46_times_in_whatever_order_is_kept_once(
     client: FlaskClient, store: Store, delivery: str
 ) -> None:

@@ -1,5 +1,6 @@
 """Idempotency-Key: whatever happens to a request, repeating it makes one thing."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -38,6 +39,21 @@ def test_a_repeated_request_gets_the_first_answer(api: Api, store: Store, clock:
     assert "Idempotent-Replayed" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
     assert store.database.schedules.count_documents({}) == 1
+
+
+def test_an_answer_too_large_to_be_kept_is_given_again_from_what_it_made(parts: Parts, store: Store) -> None:
+    to = [{"email": f"a{number}@example.com", "variables": {"v": "é" * 30_000}} for number in range(100)]
+    body = json.dumps(text(message={**MESSAGE, "to": to}), ensure_ascii=False).encode()
+    client = create_app(parts).test_client()
+    first, again = (
+        client.post("/schedules", data=body, content_type="application/json", headers=KEY) for _ in range(2)
+    )
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert len(first.data) > 16 * 1024 * 1024, "more than one document of MongoDB takes"
+    assert again.data == first.data
+    assert store.database.schedules.count_documents({}) == 1
+    other = client.post("/schedules", json=text(name="Other"), headers=KEY)
+    assert other.status_code == 422
 
 
 def test_the_same_body_in_another_order_is_the_same_body(api: Api) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -154,6 +156,20 @@ def test_a_body_that_is_too_large_is_refused_in_words(start: StartsRegistry, pat
         )
         assert (refused.status_code, refused.headers["Content-Type"]) == (413, "application/problem+json")
         assert f"{most} bytes" in refused.json()["detail"]
+
+
+def test_a_body_in_broken_chunks_is_the_callers_fault(start: StartsRegistry) -> None:
+    registry = start()
+    address = urlsplit(registry.url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as connection:
+        connection.sendall(
+            b"POST /schedules HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n{}\r\n0\r\n\r\n"
+        )
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answer
+    assert b"its chunks are not as HTTP has them" in answer
 
 
 def test_a_revoked_key_is_refused_by_every_worker_within_a_second(start: StartsRegistry) -> None:
