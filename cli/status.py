@@ -41,7 +41,7 @@ def amiss(cluster: Mapping[str, Any], providers: Mapping[str, Any] | None, max_l
     if cluster["members"] == []:
         yield "no sender is there"
     if free := [shard for shard in cluster["shards"] or [] if shard["holder"] is None]:
-        yield f"{len(free)} of {len(cluster['shards'])} shards have no sender"
+        yield f"{len(free)} of {len(cluster['shards'])} shards {'has' if len(free) == 1 else 'have'} no sender"
     if (cluster["lag_seconds"] or 0) > max_lag_seconds:
         yield f"the lag is {cluster['lag_seconds']:.0f} s"
     for provider in (providers or {}).get("data", []):

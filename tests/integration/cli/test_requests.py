@@ -79,7 +79,7 @@ def test_status_names_all_that_is_wrong(stub: Stub) -> None:
     ran = stub.run("status")
     assert ran.exit_code == 1
     assert ran.stderr.strip() == (
-        "fencepost: etcd does not answer; no sender is there; 1 of 2 shards have no sender; the lag is 90 s; "
+        "fencepost: etcd does not answer; no sender is there; 1 of 2 shards has no sender; the lag is 90 s; "
         "the breaker of mailgun is open; alarm held"
     )
     assert "one mail" in ran.stdout
