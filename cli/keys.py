@@ -1,5 +1,6 @@
 """`fencepost keys`: API keys, made, listed and revoked."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -51,15 +52,19 @@ def _created(out: Output, key: Any) -> None:
 
 
 def _table(out: Output, found: Any) -> None:
-    rows = [(key["id"], _state(key), out.time(key["expires_at"]), _what(key)) for key in found["data"]]
+    now = datetime.now(UTC)
+    rows = [(key["id"], _state(key, now), out.time(key["expires_at"]), _what(key)) for key in found["data"]]
     columns = [Column("ID", "word"), Column("State", "state"), Column("Expires", "time"), Column("Name: scopes")]
     out.table(columns, rows, "There is no key.")
     out.more(found)
 
 
-def _state(key: Any) -> str:
+def _state(key: Any, now: datetime) -> str:
+    """What it opens still; one that opens nothing any more says why."""
     if key["revoked_at"]:
         return "revoked"
+    if key["expires_at"] and datetime.fromisoformat(key["expires_at"]) <= now:
+        return "expired"
     return "test" if key["test"] else "live"
 
 

@@ -8,7 +8,7 @@ from cli.client import Client, path
 from cli.output import Column, Output, yes_or_no
 from cli.remote import paged, remote
 from cli.texts import counts, mailbox, mailboxes
-from cli.values import BATCH, EMAIL, INSTANT, SCHEDULE
+from cli.values import BATCH, EMAIL, INSTANT, OCCURRENCE, SCHEDULE
 
 STATES = (
     *("pending", "sending", "accepted", "delivered", "bounced", "complained", "failed", "unknown", "held"),
@@ -25,7 +25,7 @@ def mails() -> None:
 @click.option("--state", type=click.Choice(STATES))
 @click.option("--to", metavar="ADDRESS", help="The whole address of a recipient.")
 @click.option("--schedule", "schedule_id", type=SCHEDULE, help="Of this schedule.")
-@click.option("--occurrence", "occurrence_id", metavar="ID", help="Of this occurrence.")
+@click.option("--occurrence", "occurrence_id", type=OCCURRENCE, help="Of this occurrence.")
 @click.option("--batch", "batch_id", type=BATCH, help="Of this request.")
 @click.option("--provider")
 @click.option("--tag")

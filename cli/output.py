@@ -25,7 +25,7 @@ _DATE_WIDTH: Final = 14
 
 _STYLES: Mapping[str, str] = {
     **dict.fromkeys(("accepted", "delivered", "active", "closed", "done", "enabled", "passes"), "green"),
-    **dict.fromkeys(("failed", "bounced", "complained", "quarantined", "open", "holds", "revoked"), "red"),
+    **dict.fromkeys(("failed", "bounced", "complained", "quarantined", "open", "holds", "revoked", "expired"), "red"),
     **dict.fromkeys(("unknown", "held", "paused", "half_open", "disabled", "draining"), "yellow"),
     **dict.fromkeys(("pending", "sending", "planned", "recovering"), "cyan"),
 }

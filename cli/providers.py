@@ -1,7 +1,7 @@
 """`fencepost providers`: who carries the mail, and how much of it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -10,6 +10,8 @@ from cli.output import Column, Output
 from cli.people import BY
 from cli.remote import remote
 from cli.values import given
+
+_LONGEST_SECONDS: Final = 10 * 365 * 86_400
 
 
 @click.group()
@@ -104,6 +106,14 @@ def _today_of(provider: Mapping[str, Any]) -> str:
     return f"{'?' if cap['used'] is None else cap['used']} of {cap['most']}"
 
 
+def _moved(provider: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Its breaker; how long one stands so that never moved is not known, and counts from 1970."""
+    breaker: Mapping[str, Any] | None = provider["breaker"]
+    if breaker is None or breaker["for_seconds"] < _LONGEST_SECONDS:
+        return breaker
+    return {**breaker, "for_seconds": None}
+
+
 def _registered(out: Output, done: Any) -> None:
     out.say(f"{done['provider']} tells {done['url']}")
     out.table([Column("Event", "word"), Column("Registration", "state")], list(done["kinds"].items()), "Of nothing.")
@@ -112,7 +122,9 @@ def _registered(out: Output, done: Any) -> None:
 
 
 def _shown(out: Output, provider: Any) -> None:
-    out.everything({name: value for name, value in provider.items() if name != "changes"})
+    out.everything(
+        {name: value for name, value in provider.items() if name != "changes"} | {"breaker": _moved(provider)}
+    )
     out.heading("What became of it")
     rows = [
         (

@@ -7,7 +7,7 @@ import click
 from cli.client import Client
 from cli.output import Column, Output
 from cli.remote import remote
-from cli.values import given
+from cli.values import SCHEDULE, given
 
 _GROUPS = ("day", "provider", "tag", "schedule")
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -20,7 +20,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--timezone", metavar="ZONE", help="Whose days they are: an IANA name; by default UTC.")
 @click.option("--provider", metavar="NAME", help="Only what it carried.")
 @click.option("--tag", metavar="TAG", help="Only what has this tag.")
-@click.option("--schedule-id", metavar="ID", help="Only what this schedule sent.")
+@click.option("--schedule", "--schedule-id", "schedule_id", type=SCHEDULE, help="Only what this schedule sent.")
 @remote
 def reports(client: Client, out: Output, *, from_: Any, to: Any, **filters: str | None) -> None:
     """Show what became of the mail that was due on some days.

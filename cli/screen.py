@@ -1,11 +1,15 @@
 """What `fencepost dev` shows."""
 
+import time
+from collections.abc import Callable
+
 from rich.console import Console
 
 from devstack.logfiles import Complaint
 from devstack.processes import Process
 
 _COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
+_AGAIN_SECONDS = 60
 
 
 def without_password(address: str) -> str:
@@ -17,8 +21,10 @@ def without_password(address: str) -> str:
 class Screen:
     """Sentences on standard output; coloured on a terminal."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console or Console(highlight=False)
+        self._clock = clock
+        self._said: dict[Complaint, float] = {}
 
     def say(self, text: str) -> None:
         """One line. A terminal that has gone away is no reason to stop stopping."""
@@ -37,7 +43,11 @@ class Screen:
         self._console.print()
 
     def complaint(self, complaint: Complaint) -> None:
-        """A process says that something is wrong."""
+        """A process says that something is wrong: once a minute at most, if it goes on saying the same."""
+        now = self._clock()
+        if now - self._said.get(complaint, -_AGAIN_SECONDS) < _AGAIN_SECONDS:
+            return
+        self._said[complaint] = now
         colour = _COLOURS.get(complaint.level, "white")
         self._console.print(f"[{colour}]{complaint.process} {complaint.level}[/{colour}]", end=": ")
         self.say(complaint.message)

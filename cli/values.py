@@ -13,6 +13,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "eml": "an email",
     "sch": "a schedule",
     "bat": "a batch",
+    "occ": "an occurrence",
     "key": "a key",
     "sup": "a suppression",
     "whk": "a webhook",
@@ -56,7 +57,7 @@ class Instant(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
             return instant_of(value, datetime.now(UTC))
-        except ValueError:
+        except (ValueError, OverflowError):
             wanted = "2026-03-29T09:00:00+02:00, 2026-03-29 09:00 (local time), +15m or -2h"
             raise click.BadParameter(f"{value!r} is not an instant such as {wanted}", ctx, param) from None
 
@@ -78,7 +79,7 @@ class Pair(click.ParamType[tuple[str, str]]):
         return name.strip(), rest.strip() if self._sign == ":" else rest
 
 
-EMAIL, SCHEDULE, BATCH = Id("eml"), Id("sch"), Id("bat")
+EMAIL, SCHEDULE, BATCH, OCCURRENCE = Id("eml"), Id("sch"), Id("bat"), Id("occ")
 EMAIL_OR_SCHEDULE, EMAIL_OR_BATCH = Id("eml", "sch"), Id("eml", "bat")
 KEY, SUPPRESSION, WEBHOOK, WEBHOOK_MESSAGE = Id("key"), Id("sup"), Id("whk"), Id("whm")
 SECONDS, INSTANT, PAIR, HEADER = Seconds(), Instant(), Pair(), Pair(":")
@@ -91,7 +92,8 @@ def seconds_of(text: str) -> int | None:
 
 
 def instant_of(text: str, now: datetime) -> str:
-    """RFC 3339, to the second: what has no offset is local time, and `+15m` counts from now. Raises ValueError."""
+    """RFC 3339, to the second: what has no offset is local time, and `+15m` counts from now. Raises ValueError,
+    and OverflowError for what no calendar has."""
     if text.startswith(("+", "-")):
         seconds = seconds_of(text[1:])
         if seconds is None:

@@ -57,5 +57,5 @@ def _sentence(item: dict[str, Any]) -> str:
             return "must be a list, in brackets"
         case "too_long" if context.get("field_type") == "Value":
             return f"must have at most {context['max_length']} characters"
-    message = _SHOULD.sub("must ", str(item["msg"]))
+    message = _SHOULD.sub("must ", str(item["msg"])).replace(" after validation", "")
     return message[:1].lower() + message[1:]

@@ -4,21 +4,35 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from frontend.shapes import Cluster, Minute
 from frontend.views import now, registry, render_fragment
+from frontend.visitors import Visitor, visitor
 
 bp = Blueprint("dashboard", __name__)
 
 SHOWN = 8
 _ATTENTION = ("unknown", "held")
+_PLACES = (
+    ("emails:read", "mails.index"),
+    ("schedules:read", "schedules.index"),
+    ("reports:read", "mail_reports.index"),
+    ("providers:read", "providers.index"),
+    ("webhooks:read", "webhooks.index"),
+    ("suppressions:read", "suppressions.index"),
+    ("keys:manage", "keys.index"),
+    ("emails:send", "mail_form.new"),
+)
+"""Scopes, and the page that shows what each opens."""
 
 
 @bp.get("/")
 def index() -> ResponseReturnValue:
-    """The whole page; before the first schedule, how to begin."""
+    """The whole page; before the first schedule, how to begin. Whose key does not show the cluster begins at what it does show."""
+    if not visitor().may("cluster:read") and (place := first_place(visitor())):
+        return redirect(url_for(place))
     if is_new():
         return render_template("dashboard/welcome.html")
     return render_template("dashboard/index.html", **summary(), **lists(), **activity())
@@ -40,6 +54,11 @@ def show_activity() -> ResponseReturnValue:
 def show_lists() -> ResponseReturnValue:
     """What comes and what ran."""
     return render_fragment("dashboard/_lists.html", "What comes and what ran", **lists())
+
+
+def first_place(who: Visitor) -> str | None:
+    """The endpoint of the first page that this visitor may see; None: nothing is known of theirs."""
+    return next((place for scope, place in _PLACES if who.may(scope)), None)
 
 
 def is_new() -> bool:

@@ -150,6 +150,11 @@ def unknown() -> dict[str, Any]:
 
 
 def waiting() -> int | None:
-    """How many mails are held; None where MongoDB does not answer the registry."""
-    counts = registry().cluster()["emails_by_state"]
+    """How many mails are held; None where MongoDB does not answer the registry, or the key may not see the cluster."""
+    try:
+        counts = registry().cluster()["emails_by_state"]
+    except Refused as refusal:
+        if refusal.status != 403:
+            raise
+        return None
     return None if counts is None else counts.get("held", 0)

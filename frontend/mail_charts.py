@@ -8,6 +8,7 @@ from flask import url_for
 
 from frontend import plots
 from frontend.formatting import from_wall_time, number, wall_time
+from frontend.provider_words import name_of
 from frontend.shapes import MailCounts, MailGroup, MailReport
 
 SHOWN_BARS = 12
@@ -73,10 +74,12 @@ def reading(labels: Sequence[str], lines: Sequence[MailGroup]) -> dict[str, Any]
 
 
 def label_of(line: MailGroup, group: str) -> str:
-    """`Sun 1 Nov` for a day, a schedule's name, and the key itself for the rest."""
+    """`Sun 1 Nov` for a day, the name of a schedule or a provider, and a tag itself."""
     key = line["key"]
     if key is None:
         return _NAMELESS.get(group, "–")
+    if group == "provider":
+        return name_of(key)
     if group != "day":
         return line["name"] or key
     day = date.fromisoformat(key)
@@ -84,7 +87,7 @@ def label_of(line: MailGroup, group: str) -> str:
 
 
 def href_of(key: str | None, shown: Mapping[str, str]) -> str | None:
-    """A day leads to its mails, a schedule to itself, a provider or a tag to its days."""
+    """A day leads to its mails (those that the report is about), a schedule to itself, a provider or a tag to its days."""
     group = shown["group"]
     if key is None:
         return None
@@ -93,7 +96,9 @@ def href_of(key: str | None, shown: Mapping[str, str]) -> str | None:
     if group == "day":
         ends = {"from": date.fromisoformat(key), "until": date.fromisoformat(key) + timedelta(days=1)}
         at = {name: from_wall_time(f"{day}T00:00", shown["timezone"]) for name, day in ends.items()}
-        return url_for("mails.index", _external=False, **{name: wall_time(each, "UTC") for name, each in at.items()})
+        which = {"provider": shown["provider"], "tag": shown["tag"], "schedule": shown["schedule_id"]}
+        times = {name: wall_time(each, "UTC") for name, each in at.items()}
+        return url_for("mails.index", _external=False, **times, **{name: one for name, one in which.items() if one})
     return url_for("mail_reports.index", _external=False, **link(shown, group="day", **{group: key}))
 
 

@@ -46,7 +46,7 @@ def send() -> ResponseReturnValue:
         return _page(values, status=503, others=[_unanswered(down)], key=key)
     if len(made["emails"]) == 1:
         return go_to("mails.show", email_id=made["emails"][0]["id"], done="mail-sent")
-    return go_to("batches.show", batch_id=made["id"], done="mail-sent")
+    return go_to("batches.show", batch_id=made["id"], done="mails-sent")
 
 
 @bp.post("/summary")

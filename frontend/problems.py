@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from flask import Flask, render_template, request
+from flask import Flask, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from fencepost.logs import get_logger
 from frontend import sessions
 from frontend.registry_client import Refused, RegistryDown
+from frontend.security import SAFE_METHODS
 from frontend.views import wants_fragment
 from frontend.visitors import to_sign_in
 
@@ -50,8 +51,10 @@ def install(app: Flask) -> None:
         return _page(Trouble(error.status, error.title, str(error), kind=kind, request_id=error.request_id))
 
     @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> tuple[str, int, list[tuple[str, str]]]:
+    def http_error(error: HTTPException) -> ResponseReturnValue:
         status = error.code or 500
+        if status == 404 and (meant := without_slash()):
+            return redirect(meant, code=308)
         kind = {404: "missing", 413: "large"}.get(status, "other")
         title = {
             404: "There is no such page",
@@ -71,6 +74,21 @@ def install(app: Flask) -> None:
     def failed(error: Exception) -> tuple[str, int]:
         log.error("A page failed.", action="frontend.failed", path=request.path, exc_info=error)
         return _page(Trouble(500, "This page failed", "The error is in the log of the frontend.", kind="failed"))
+
+
+def without_slash() -> str | None:
+    """The address of the page that was meant, where a slash at its end is all that is wrong with the one that was asked for."""
+    path = request.path.rstrip("/")
+    adapter = current_app.create_url_adapter(request)
+    if request.method not in SAFE_METHODS or request.url_rule or path == request.path or adapter is None:
+        return None
+    try:
+        # Made from the page that it names: what was asked for may begin with two slashes, and would lead to another host.
+        endpoint, values = adapter.match(path, method="GET")
+    except HTTPException:
+        return None
+    query = request.query_string.decode("latin-1")
+    return url_for(endpoint, **values) + (f"?{query}" if query else "")
 
 
 def _page(trouble: Trouble) -> tuple[str, int]:

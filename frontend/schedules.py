@@ -64,7 +64,9 @@ def change(action: str, schedule_id: str) -> Schedule | None:
         if action == "pause":
             return registry().pause(schedule_id, reason="paused with others from the list")
         return registry().resume(schedule_id)
-    except Refused:
+    except Refused as refusal:
+        if refusal.status not in (404, 409):
+            raise
         return None
 
 

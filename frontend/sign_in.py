@@ -57,4 +57,5 @@ def _on() -> ResponseReturnValue:
 
 def _page(error: str) -> str:
     following = local_path(request.values.get("next")) or ""
-    return render_template("sign_in/index.html", error=error, following=following, hint=current_app.extensions[HINT])
+    lasts, hint = sessions.sealer_of(current_app).seconds, current_app.extensions[HINT]
+    return render_template("sign_in/index.html", error=error, following=following, hint=hint, lasts=lasts)

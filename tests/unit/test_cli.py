@@ -87,3 +87,16 @@ def test_what_a_log_says_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -
     screen = Screen(Console(highlight=False))
     screen.complaint(Complaint("sender-1", "warning", "[/red] is no markup here: [a]"))
     assert capsys.readouterr().out == "sender-1 warning: [/red] is no markup here: [a]\n"
+
+
+def test_what_is_said_again_and_again_is_on_the_screen_once_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = iter((0.0, 1.0, 2.0, 59.0, 61.0))
+    screen = Screen(Console(highlight=False), clock=lambda: next(moments))
+    away, other = (Complaint("frontend", "warning", said) for said in ("No answer.", "Another thing."))
+    for complaint in (away, away, other, away, away):
+        screen.complaint(complaint)
+    assert [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()] == [
+        "No answer.",
+        "Another thing.",
+        "No answer.",
+    ]

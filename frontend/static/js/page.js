@@ -80,6 +80,16 @@
     for (const name of [...Object.keys(parameters)]) if (parameters[name] === "") delete parameters[name];
   });
 
+  // What is asked for and refused takes the place of what was there: old rows below new filters would be a lie. Where no answer
+  // comes at all, the browser says so itself, at the address that was asked for.
+  const isFilter = (event) => Boolean(event.detail.requestConfig?.elt?.matches("form[data-filters]"));
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (isFilter(event) && event.detail.xhr.status >= 400) event.detail.shouldSwap = true;
+  });
+  for (const name of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, (event) => { if (isFilter(event)) event.detail.requestConfig.elt.submit(); });
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     if (!document.querySelector("[data-notice]")) return;
     const address = new URL(location.href);

@@ -65,7 +65,12 @@
     }
   };
 
+  const nameZone = () => {
+    if (zone && zone !== "UTC") for (const place of document.querySelectorAll("[data-zone]")) place.textContent = `Times are those of ${zone}.`;
+  };
+
   const both = () => { localise(document); hideSame(document); refresh(document); };
+  document.addEventListener("DOMContentLoaded", nameZone);
   document.addEventListener("DOMContentLoaded", both);
   document.addEventListener("htmx:afterSwap", both);
   setInterval(() => { if (!document.hidden) refresh(document); }, 1000);

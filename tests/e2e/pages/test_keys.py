@@ -51,7 +51,11 @@ def test_signing_in_by_keyboard_leads_to_the_page_that_was_asked_for(tab: Page, 
     expect(tab.get_by_label("API key")).to_be_focused()
     assert faults_of(tab) == []
     tab.keyboard.type("fp_live_nonsense")
+    for scheme in ("light", "dark"):
+        tab.emulate_media(color_scheme=scheme)
+        expect(tab.get_by_role("button", name="Show the key").locator("svg:visible")).to_have_count(1)
     tab.get_by_role("button", name="Show the key").click()
+    expect(tab.get_by_role("button", name="Show the key").locator("svg:visible")).to_have_count(1)
     expect(tab.get_by_label("API key")).to_have_attribute("type", "text")
     tab.get_by_label("API key").press("Enter")
     expect(tab.get_by_role("alert")).to_contain_text("The registry refuses it")

@@ -264,6 +264,18 @@ def test_a_mail_that_waits_says_for_what_and_is_put_off_hurried_and_called_off(t
     expect(tab.get_by_role("main")).to_contain_text("The order was called off", ignore_case=True)
 
 
+def test_filters_that_are_refused_leave_no_rows_of_others_behind(tab: Page, story: Story) -> None:
+    tab.goto("/mails")
+    expect(tab.locator("#results .row-mail").first).to_be_visible()
+    tab.get_by_label("Schedule").fill("sch_00000000000000000000000000")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#results")).to_contain_text("There is no such thing here")
+    expect(tab.locator("#results .row-mail")).to_have_count(0)
+    tab.get_by_label("Schedule").fill("")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#results .row-mail").first).to_be_visible()
+
+
 def test_whoever_comes_later_than_the_sender_is_told_so(tab: Page, site: Site) -> None:
     made = ask(site, subject="Too late", scheduled_at=later())["emails"][0]["id"]
     tab.goto(f"/mails/{made}/cancel")

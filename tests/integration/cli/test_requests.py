@@ -79,7 +79,7 @@ def test_status_names_all_that_is_wrong(stub: Stub) -> None:
     ran = stub.run("status")
     assert ran.exit_code == 1
     assert ran.stderr.strip() == (
-        "fencepost: etcd does not answer; no sender is there; 1 of 2 shards have no sender; the lag is 90 s; "
+        "fencepost: etcd does not answer; no sender is there; 1 of 2 shards has no sender; the lag is 90 s; "
         "the breaker of mailgun is open; alarm held"
     )
     assert "one mail" in ran.stdout
@@ -154,3 +154,37 @@ def test_a_webhook_is_switched_on_again_and_told_everything(stub: Stub) -> None:
 
 def test_it_says_which_version_it_is(stub: Stub) -> None:
     assert stub.run("--version").output == f"fencepost {version('fencepost')}\n"
+
+
+def test_a_key_that_opens_nothing_any_more_says_so(stub: Stub) -> None:
+    past, coming = "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
+    keys = [{**KEY, "expires_at": past}, {**KEY, "expires_at": coming}, {**KEY, "expires_at": past, "revoked_at": past}]
+    stub.answers = [(200, {"data": keys, "next_cursor": None})]
+    lines = stub.run("keys", "list").stdout.splitlines()
+    assert [line.split()[1] for line in lines[1:]] == ["expired", "live", "revoked"]
+
+
+def test_a_breaker_that_never_moved_counts_from_nowhere(stub: Stub) -> None:
+    mailgun = PROVIDERS["data"][0]
+    shown = []
+    for seconds in (1_795_707_044.6, 12.5):
+        stub.answers = [(200, {**mailgun, "breaker": {"state": "closed", "for_seconds": seconds}})]
+        shown.append(stub.run("providers", "show", "mailgun").stdout)
+    assert "1795707044" not in shown[0]
+    assert "12.5" in shown[1]
+
+
+def test_an_id_that_is_none_is_refused_before_anything_is_asked(stub: Stub) -> None:
+    for arguments in (("reports", "--schedule", "weekly"), ("mails", "list", "--occurrence", "weekly")):
+        ran = stub.run(*arguments)
+        assert ran.exit_code == 2
+        assert "'weekly' is not the id of a" in ran.stderr
+    assert stub.asked == []
+
+
+def test_no_fence_is_not_well_though_nothing_is_late_yet(stub: Stub) -> None:
+    calm = {**CLUSTER, "members": None, "shards": None, "lag_seconds": 0, "alarms": []}
+    calm |= {"notes": [{"server": "redis", "detail": "connection refused"}]}
+    stub.answers = [(200, calm), (200, {"data": []})]
+    ran = stub.run("status")
+    assert (ran.exit_code, ran.stderr) == (1, "fencepost: redis does not answer, so nothing is sent\n")

@@ -12,7 +12,7 @@ from cli.documents import document_of, merged
 from cli.message import recipient
 from cli.remote import secret
 from cli.rules import fields
-from cli.values import instant_of, seconds_of
+from cli.values import INSTANT, instant_of, seconds_of
 from fencepost.settings import load
 
 NOW = datetime(2026, 3, 28, 12, 0, 0, 900_000, tzinfo=UTC)
@@ -48,6 +48,12 @@ def test_instants(text: str, instant: str) -> None:
 def test_what_is_no_instant(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         instant_of(text, NOW)
+
+
+@pytest.mark.parametrize("text", ["+999999999d", "-999999999d"])
+def test_an_instant_that_no_calendar_has_is_refused_in_words(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not an instant such as"):
+        INSTANT.convert(text, None, None)
 
 
 def test_a_rule_is_one_rule() -> None:

@@ -127,3 +127,20 @@ def test_only_another_number_is_news(client: FlaskClient, pretend: Pretend) -> N
     assert "1 more waits" in client.get("/desk/news?shown=1", headers=part).text
     assert "2 wait now" in client.get("/desk/news?shown=7", headers=part).text
     assert client.get("/desk/news?shown=²", headers=part).text.strip() == ""
+
+
+class Shut(Pretended):
+    """One that shows mail to its owner, and the cluster to operators alone."""
+
+    def cluster(self) -> Any:
+        raise Refused(403, "The key may not do that", "this key lacks the scope cluster:read")
+
+
+def test_an_owner_decides_without_seeing_the_cluster() -> None:
+    app = create_app(Settings(frontend=Frontend(registry_url="http://127.0.0.1:9")))
+    app.extensions[REGISTRY] = Shut("eml_1")
+    client = signed_in(app)
+    assert "eml_1" in client.get("/desk").text
+    for part in ("/desk/count", "/desk/news?shown=1"):
+        answer = client.get(part, headers={"HX-Request": "true"})
+        assert (answer.status_code, answer.text.strip()) == (200, "")

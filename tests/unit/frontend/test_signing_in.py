@@ -136,6 +136,38 @@ def test_a_page_that_the_key_may_not_see_names_the_scope(app: Flask) -> None:
     assert "lacks the scope keys:manage" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("scopes", "place"),
+    [
+        (["reports:read", "emails:read"], "/mails"),
+        (["schedules:read", "schedules:write"], "/schedules"),
+        (["emails:send"], "/mails/new"),
+    ],
+)
+def test_whoever_may_not_see_the_cluster_begins_at_what_they_may_see(app: Flask, scopes: list[str], place: str) -> None:
+    client = signed_in(app, who={**WHO, "scopes": scopes})
+    assert client.get("/").location == place
+
+
+def test_the_menu_leads_to_what_the_key_opens(app: Flask) -> None:
+    def places(*scopes: str) -> set[str]:
+        page = signed_in(app, who={**WHO, "scopes": list(scopes)}).get("/sign-in").text
+        return set(re.findall(r'class="(?:place|menu-item)" href="([^"]+)"', page))
+
+    assert places("emails:read") == {"/mails", "/desk", "/report"}
+    assert places("emails:send", "schedules:write") == {"/mails/new", "/schedules/new", "/report"}
+    assert places("admin") >= {
+        "/",
+        "/schedules",
+        "/reports/mail",
+        "/providers",
+        "/webhooks",
+        "/suppressions",
+        "/cluster",
+    }
+    assert places("admin") >= {"/audit", "/keys", "/mails/new"}
+
+
 def test_on_loopback_with_trust_the_user_of_the_machine_is_signed_in_by_itself() -> None:
     app = make(trust_loopback=True)
     client = app.test_client()
