@@ -37,7 +37,7 @@ def status(client: Client, out: Output, max_lag: int) -> None:
 def amiss(cluster: Mapping[str, Any], providers: Mapping[str, Any] | None, max_lag_seconds: float) -> Iterator[str]:
     """What is wrong, in sentences. Parts that are null are those of a server that does not answer, which is said once."""
     for note in cluster["notes"]:
-        yield f"{note['server']} does not answer"
+        yield f"{note['server']} does not answer{', so nothing is sent' if note['server'] == 'redis' else ''}"
     if cluster["members"] == []:
         yield "no sender is there"
     if free := [shard for shard in cluster["shards"] or [] if shard["holder"] is None]:

@@ -24,7 +24,8 @@ bp = blueprint("cluster", __name__, TAGS["cluster"])
 def get_cluster() -> Response:
     """Read the cluster
 
-    A server that does not answer makes its parts null, with a note.
+    A server that does not answer makes its parts null, with a note. Of Redis nothing is shown here; a note says that senders are
+    without their fence, and send nothing.
     """
     p = parts()
     answer: ClusterAnswer = {
@@ -47,6 +48,10 @@ def get_cluster() -> Response:
         _read_etcd(p.read_cluster(), answer, in_flight)
     except Unreachable as error:
         answer["notes"].append(_note("etcd", error))
+    try:
+        p.ping_redis()
+    except Unreachable as error:
+        answer["notes"].append(_note("redis", error))
     return Reply(answer).response()
 
 

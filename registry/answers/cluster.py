@@ -57,9 +57,9 @@ class AlarmAnswer(TypedDict):
 
 @with_config(EXACT)
 class NoteAnswer(TypedDict):
-    """A server that does not answer, and why the parts from it are null."""
+    """A server that does not answer, and why: the parts from it are null."""
 
-    server: Literal["etcd", "mongodb"]
+    server: Literal["etcd", "mongodb", "redis"]
     detail: str
 
 

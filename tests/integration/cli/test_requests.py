@@ -180,3 +180,11 @@ def test_an_id_that_is_none_is_refused_before_anything_is_asked(stub: Stub) -> N
         assert ran.exit_code == 2
         assert "'weekly' is not the id of a" in ran.stderr
     assert stub.asked == []
+
+
+def test_no_fence_is_not_well_though_nothing_is_late_yet(stub: Stub) -> None:
+    calm = {**CLUSTER, "members": None, "shards": None, "lag_seconds": 0, "alarms": []}
+    calm |= {"notes": [{"server": "redis", "detail": "connection refused"}]}
+    stub.answers = [(200, calm), (200, {"data": []})]
+    ran = stub.run("status")
+    assert (ran.exit_code, ran.stderr) == (1, "fencepost: redis does not answer, so nothing is sent\n")
