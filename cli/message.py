@@ -4,7 +4,7 @@ import base64
 import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parseaddr
+from email.utils import getaddresses
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,10 @@ def recipient(address: str, variables: dict[str, str]) -> Any:
     """An address as the API takes it; with variables it is an object."""
     if not variables:
         return address
-    name, email = parseaddr(address)
-    return {"email": email or address, "name": name, "variables": variables}
+    # What is not one address, whole, is the API's to refuse: nobody may be dropped here.
+    found = getaddresses([address])
+    name, email = found[0] if len(found) == 1 and found[0][1] in address else ("", address)
+    return {"email": email, "name": name, "variables": variables}
 
 
 def attachment(file: Path, *, inline: bool = False) -> dict[str, str]:

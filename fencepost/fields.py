@@ -32,7 +32,8 @@ _OURS = {
     "content-transfer-encoding",
     "mime-version",
 }
-_MAILBOX = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"\s*|(?P<plain>[^"<>,;\\]*))<\s*(?P<email>[^<>,;\s]+)\s*>')
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_MAILBOX = re.compile(rf'((?:{_QUOTED}|[^"<>,;\\])*)<\s*([^<>,;\s]+)\s*>')
 _BESIDE_AN_ADDRESS = re.compile(r"[\s,;<>]")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -75,9 +76,8 @@ def from_text(value: object) -> object:
     # Read to its end: what stands behind a first address may be a second one, who would get no mail and hear nothing of it.
     text = one_line(value) if len(value) <= 600 else ""
     if found := _MAILBOX.fullmatch(text):
-        quoted = found["quoted"]
-        name = found["plain"].strip() if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-        return {"email": found["email"], "name": name}
+        name = re.sub(_QUOTED, lambda part: re.sub(r"\\(.)", r"\1", part[1]), found[1])
+        return {"email": found[3], "name": name.strip()}
     if not text or _BESIDE_AN_ADDRESS.search(text):
         raise wrong(
             'is not one address; write "Ann <ann@example.com>" or "ann@example.com", each in an entry of its own'

@@ -76,6 +76,13 @@ def test_a_recipient_with_variables_is_an_object() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "text", ["", "ann@example.com, bob@example.com", "Ann <ann@example.com> Bob", "ann@exa mple.com"]
+)
+def test_what_is_not_one_address_is_left_to_the_api_to_refuse(text: str) -> None:
+    assert recipient(text, {"team": "North"}) == {"email": text, "name": "", "variables": {"team": "North"}}
+
+
 def test_options_are_laid_over_a_document_object_by_object(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('name = "A"\nstarts_at = 2026-03-29T09:00:00Z\n[message]\nsubject = "old"\n')
     document = document_of(str(tmp_path / "a.toml"))
