@@ -14,6 +14,7 @@ from typing import Any
 
 from fencepost.deliveries import STRANGER, Attempt, Delivery, State, Verdict
 from fencepost.events import TAKEN, Event
+from fencepost.provider_names import as_written
 from fencepost.settings import Settings
 from fencepost.settlements import Author, Settlement
 
@@ -238,7 +239,7 @@ def taken(row: Delivery, events: Sequence[Event], now: datetime) -> Settlement |
 
 
 def _word_of(event: Event) -> str:
-    return f"{event.provider.capitalize()} told of it ({event.kind}): it took this mail."
+    return f"{as_written(event.provider)} told of it ({event.kind}): it took this mail."
 
 
 def window_of(settings: Settings) -> Window:

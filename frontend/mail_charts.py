@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import url_for
 
+from fencepost.provider_names import as_written
 from frontend import plots
 from frontend.formatting import from_wall_time, number, wall_time
-from frontend.provider_words import name_of
 from frontend.shapes import MailCounts, MailGroup, MailReport
 
 SHOWN_BARS = 12
@@ -79,7 +79,7 @@ def label_of(line: MailGroup, group: str) -> str:
     if key is None:
         return _NAMELESS.get(group, "–")
     if group == "provider":
-        return name_of(key)
+        return as_written(key)
     if group != "day":
         return line["name"] or key
     day = date.fromisoformat(key)

@@ -7,10 +7,11 @@ from typing import Any, Final
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
+from fencepost.provider_names import as_written
 from frontend.desk import name_given
 from frontend.formatting import address
 from frontend.operating import operating
-from frontend.provider_words import REGISTRATIONS, name_of, weight_text
+from frontend.provider_words import REGISTRATIONS, weight_text
 from frontend.providers import one
 from frontend.registry_client import Refused
 from frontend.views import go_to, new_key, registry
@@ -102,8 +103,8 @@ def register_webhook(name: str) -> ResponseReturnValue:
 
 def sample(name: str, given: Mapping[str, str]) -> dict[str, Any]:
     """The mail, for this provider and no other."""
-    title = f"A test of {name_of(name)}"
-    text = f"This is a test that somebody sent from the page of providers. It came through {name_of(name)}, so that works.\n"
+    title = f"A test of {as_written(name)}"
+    text = f"This is a test that somebody sent from the page of providers. It came through {as_written(name)}, so that works.\n"
     return {
         "from": given["from"],
         "to": [given["to"]],

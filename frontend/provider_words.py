@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from frontend.operating_shapes import Cap, Change, Provider
 from frontend.states import Look, look
 
-NAMES = {"mailgun": "Mailgun", "sendgrid": "SendGrid", "mailjet": "Mailjet", "ses": "Amazon SES", "smtp": "SMTP"}
-
 STANDINGS = {
     "closed": Look("Well", "good", "circle-check", "It takes mail."),
     "open": Look(
@@ -38,11 +36,6 @@ REGISTRATIONS = {
     "taken": Look("No room", "warn", "alert-triangle", "It is told elsewhere, and nothing was changed."),
 }
 _LONGEST_SECONDS = 10 * 365 * 86_400
-
-
-def name_of(name: str) -> str:
-    """As its maker writes it."""
-    return NAMES.get(name, name.capitalize())
 
 
 def standing(provider: Provider) -> Look:

@@ -8,9 +8,10 @@ from flask import Blueprint, abort, render_template
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
+from fencepost.provider_names import as_written
 from frontend.operating import operating
 from frontend.operating_shapes import Change, Provider
-from frontend.provider_words import name_of, next_try, part, since, standing, told, weight_text
+from frontend.provider_words import next_try, part, since, standing, told, weight_text
 from frontend.views import now, render_fragment
 
 bp = Blueprint("providers", __name__, url_prefix="/providers")
@@ -23,7 +24,7 @@ SHOWN = 12
 def give_words(state: BlueprintSetupState) -> None:
     """What the templates of providers, and those that name one, say it with."""
     state.app.jinja_env.globals.update(
-        provider_name=name_of,
+        provider_name=as_written,
         standing=standing,
         since_of=lambda provider: since(provider, now()),
         next_try_of=lambda provider: next_try(provider, now()),
@@ -54,7 +55,7 @@ def show(name: str) -> ResponseReturnValue:
 @bp.get("/<provider:name>/live")
 def show_one_live(name: str) -> ResponseReturnValue:
     """The part of it that changes."""
-    return render_fragment("providers/_one.html", name_of(name), **one(name))
+    return render_fragment("providers/_one.html", as_written(name), **one(name))
 
 
 def all_of_them() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from fencepost.deliveries import NOT_SENT, Delivery, State
 from fencepost.events import Event
 from fencepost.logs import get_logger
 from fencepost.metrics import Metrics
+from fencepost.provider_names import as_written
 from fencepost.providers.fetching import Certificates
 from fencepost.providers.hook_readers import reader
 from fencepost.providers.hooks import HookReader, Told, Unacceptable, Unsigned, fingerprint
@@ -175,7 +176,7 @@ def _suppress(p: Parts, events: Sequence[Event], owners: Mapping[str, str]) -> N
         reason = suppression_of(event)
         if reason is None or event.recipient is None:
             continue
-        detail = f"{event.provider.capitalize()} told of it ({event.kind}), about {event.delivery_id}."
+        detail = f"{as_written(event.provider)} told of it ({event.kind}), about {event.delivery_id}."
         found = suppress(owners[event.delivery_id], event.recipient, reason, detail, milliseconds(p.clock.now()))
         if p.store.suppressions.add(found):
             log.info(

@@ -9,6 +9,7 @@ from fencepost.clock import iso
 from fencepost.deliveries import NOT_SENT, Delivery, State, is_worthless
 from fencepost.explaining.gates import Explanation, Gate, explanation
 from fencepost.occurrences import Origin
+from fencepost.provider_names import as_written
 from fencepost.reconciliation import NEVER, Policy, Window
 from fencepost.schedules import Schedule
 
@@ -190,7 +191,7 @@ def _retry(row: Delivery, facts: Facts) -> Gate:
     if not holds:
         return Gate("retry", "No retry awaited", False, "It waits for no retry.")
     last = tried[-1]
-    detail = f"{last['provider'].capitalize()} did not take it ({last.get('detail') or last['outcome']}): it is tried again at {iso(row['not_before'])}."
+    detail = f"{as_written(last['provider'])} did not take it ({last.get('detail') or last['outcome']}): it is tried again at {iso(row['not_before'])}."
     return Gate("retry", "No retry awaited", True, detail, row["not_before"])
 
 
@@ -226,7 +227,7 @@ def _cap(row: Delivery, facts: Facts) -> Gate:
     spent = {name: cap.most for name, cap in caps.items() if not cap.left}
     if row["state"] != State.PENDING or usable or not spent:
         return Gate("cap", title, False, "No provider's cap of the day is in its way.")
-    said = " ".join(f"{name.capitalize()} has had all its {most:,} calls of today." for name, most in spent.items())
+    said = " ".join(f"{as_written(name)} has had all its {most:,} calls of today." for name, most in spent.items())
     until = day_after(facts.now)
     return Gate("cap", title, True, f"{said} It goes from {iso(until)}, when the next day begins.", until)
 
@@ -235,8 +236,8 @@ def _breaker(row: Delivery, facts: Facts) -> Gate:
     title = "A provider takes mail"
     usable = [name for name, problem in facts.providers.items() if not problem]
     if row["state"] != State.PENDING or usable or not facts.providers:
-        return Gate("breaker", title, False, f"{(usable or [_provider(row)])[0].capitalize()} takes mail.")
-    said = " ".join(_sentence(name.capitalize(), problem) for name, problem in facts.providers.items())
+        return Gate("breaker", title, False, f"{as_written(usable[0]) if usable else _provider(row)} takes mail.")
+    said = " ".join(_sentence(as_written(name), problem) for name, problem in facts.providers.items())
     return Gate("breaker", title, True, f"No provider that may carry it takes mail. {said}")
 
 
@@ -269,7 +270,7 @@ _GATES: tuple[Callable[[Delivery, Facts], Gate], ...] = (
 
 
 def _provider(row: Delivery) -> str:
-    return (row["provider"] or "the provider").capitalize()
+    return as_written(row["provider"] or "the provider")
 
 
 def _sentence(start: str, reason: str | None) -> str:

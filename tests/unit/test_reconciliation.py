@@ -1,5 +1,6 @@
 """Settling what is in doubt: every row of the table, and that no verdict is made without evidence."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -200,6 +201,11 @@ def test_a_mail_that_no_attempt_is_known_of_says_itself_why_it_is_accepted() -> 
     settlement = taken(row(State.PENDING, attempts=[], attempt_id=None), [event(EventKind.ACCEPTED)], EDGE)
     assert settlement
     assert settlement.reason == "Mailgun told of it (accepted): it took this mail."
+    other = taken(
+        row(State.PENDING, attempts=[], attempt_id=None), [replace(event(EventKind.ACCEPTED), provider="ses")], EDGE
+    )
+    assert other
+    assert other.reason == "Amazon SES told of it (accepted): it took this mail."
 
 
 @pytest.mark.parametrize(

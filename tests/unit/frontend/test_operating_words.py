@@ -7,10 +7,11 @@ from typing import Any, cast
 import pytest
 from flask.testing import FlaskClient
 
+from fencepost.provider_names import AS_WRITTEN
 from fencepost.providers import NAMES as PROVIDERS
 from fencepost.settings import Frontend, Settings
 from fencepost.webhooks import TEST, TYPES
-from frontend import provider_words, webhook_words
+from frontend import webhook_words
 from frontend.app import create_app
 from frontend.operating_shapes import Change, Provider, Webhook
 from frontend.provider_words import next_try, part, since, standing, told
@@ -52,7 +53,7 @@ def provider(name: str = "mailgun", breaker: Mapping[str, Any] | None = None, **
 
 
 def test_every_provider_has_a_name_and_every_kind_of_event_a_sentence() -> None:
-    assert set(provider_words.NAMES) == set(PROVIDERS)
+    assert set(AS_WRITTEN) == set(PROVIDERS)
     assert {*webhook_words.KINDS, TEST} == set(TYPES)
 
 
