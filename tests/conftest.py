@@ -12,6 +12,7 @@ from devstack.processes import Process
 from devstack.servers import Servers, start_etcd, start_etcd_cluster, start_mongodb, start_redis, start_servers
 from devstack.stack import Ports, Stack
 from fencepost.settings import Settings, load
+from fencepost.store import Store
 from tests.support.dev import Run
 from tests.support.missing import missing
 from tests.support.territory import Territory
@@ -44,6 +45,15 @@ def settings(territory: Territory) -> Settings:
     """Settings that point at this test's territory. To change some:
     `load({**territory.variables, "FENCEPOST_SENDER__SEATS": "4"})`."""
     return load(territory.variables)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """The store of this test's territory, migrated."""
+    opened = Store.open(settings.mongodb)
+    opened.migrate()
+    yield opened
+    opened.close()
 
 
 class StartsServer(Protocol):

@@ -4,7 +4,6 @@ One random walk after the other, on a MongoDB of the test's own; what the server
 whether it is there.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -18,7 +17,6 @@ from fencepost.events import Event, EventKind
 from fencepost.planning import Limits, plan
 from fencepost.reconciliation import Postponed, taken
 from fencepost.schedules import Schedule, Stop, edited
-from fencepost.settings import Settings
 from fencepost.settlements import Author, Settlement
 from fencepost.store import Store
 from fencepost.store.claims import Claim
@@ -31,14 +29,6 @@ from tests.support.schedules import Texts, at, definition, schedule
 
 CREATED = at("2026-03-02 11:58")
 _STAMPED = ("updated_at", "unknown_since", "created_at")
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = Store.open(settings.mongodb)
-    opened.migrate()
-    yield opened
-    opened.close()
 
 
 def shown(row: Delivery) -> dict[str, Any]:

@@ -86,8 +86,14 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (isFilter(event) && event.detail.xhr.status >= 400) event.detail.shouldSwap = true;
   });
+  // Somebody who follows a link breaks off what is asked for, too, and is to arrive there.
+  let leaving = false;
+  window.addEventListener("beforeunload", () => {
+    leaving = true;
+    setTimeout(() => { leaving = false; }, 1000);
+  });
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, (event) => { if (isFilter(event)) event.detail.requestConfig.elt.submit(); });
+    document.addEventListener(name, (event) => { if (isFilter(event) && !leaving) event.detail.requestConfig.elt.submit(); });
   }
 
   document.addEventListener("DOMContentLoaded", () => {

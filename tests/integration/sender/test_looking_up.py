@@ -1,12 +1,10 @@
 """The reconciler and several providers: one whose records hang, with much in doubt, keeps no other's mail waiting."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
-
-import pytest
 
 from fencepost.clock import SystemClock
 from fencepost.deliveries import Delivery
@@ -44,14 +42,6 @@ class OneHangs:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = Store.open(settings.mongodb)
-    opened.migrate()
-    yield opened
-    opened.close()
 
 
 def in_doubt(store: Store, provider: str, count: int, ago: timedelta) -> list[Delivery]:
